@@ -1,0 +1,43 @@
+"""What is particular to a provider: one folder a family, one module a format it speaks; no I/O.
+
+``find(family, format)`` imports ``adapters.<family>.<format>`` and returns its ``ADAPTER``.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from adapters.base import Adapter
+
+# Imported by name below: a one-file build must be told of each (and its self-check walks this table).
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "openai": ("chat",),
+    "llamacpp": ("chat",),
+}
+
+
+class UnknownAdapterError(LookupError):
+    """No such family, or the family does not speak that format; the text says which there are."""
+
+
+def formats_of(family: str) -> tuple[str, ...]:
+    """The formats a family speaks, in its order of preference."""
+    if family not in FAMILIES:
+        raise UnknownAdapterError(f"unknown adapter {family!r}; known: {', '.join(sorted(FAMILIES))}")
+    return FAMILIES[family]
+
+
+def find(family: str, format_name: str) -> Adapter:
+    """The adapter of ``family`` for ``format_name``."""
+    if format_name not in formats_of(family):
+        raise UnknownAdapterError(
+            f"adapter {family!r} does not speak {format_name!r}; it speaks: {', '.join(formats_of(family))}"
+        )
+    adapter = import_module(f"adapters.{family}.{format_name}").ADAPTER
+    if not isinstance(adapter, Adapter):
+        raise TypeError(f"adapters.{family}.{format_name}.ADAPTER is not an Adapter")
+    return adapter
+
+
+def is_present(family: str, format_name: str) -> bool:
+    """Whether the module can be imported at all: what the self-check of a build asks."""
+    return find_spec(f"adapters.{family}.{format_name}") is not None

@@ -1,0 +1,93 @@
+"""The shape of an adapter, and of a judgement on an upstream failure: frozen values without behaviour."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from freetheai.errors import ErrorSpec
+from freetheai.wire.events import UpstreamFailure
+from freetheai.wire.formats import Quirks, UpstreamFormat
+from freetheai.wire.request import ChatRequest
+
+AuthStyle = Literal["bearer", "x-api-key", "x-goog-api-key", "none"]
+
+# What a failure takes out of service: request nothing; model this upstream model with this credential; key the
+# credential; provider all of it.
+Scope = Literal["request", "model", "key", "provider"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What an upstream failure means: the row the client may see, and what it says of the provider's health.
+
+    ``retry_after_s``: the provider's own wait in seconds, None if it named none (the cool-down is then configured).
+    ``retry_elsewhere``: another credential, provider or alias may serve it while nothing was sent. ``text``: words for
+    the client beyond the row's own (numbers of a context error; never the provider's sentence). ``needs_staff``: only
+    the operator can mend it (credential, balance, model gone).
+    """
+
+    row: ErrorSpec
+    scope: Scope
+    retry_elsewhere: bool = True
+    retry_after_s: float | None = None
+    text: str = ""
+    needs_staff: bool = False
+
+
+RetryAfter = Callable[[UpstreamFailure, float], float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeRule:
+    """One provider code and what it means; ``retry_after(failure, now_s)`` reads a wait that only this code carries."""
+
+    row: ErrorSpec
+    scope: Scope
+    retry_elsewhere: bool = True
+    needs_staff: bool = False
+    retry_after: RetryAfter | None = None
+    default_retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternRule:
+    """A provider's message pattern, for what it gives no code for; ``statuses`` empty means any."""
+
+    pattern: re.Pattern[str]
+    rule: CodeRule
+    statuses: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeTable:
+    """A family's own failure rules: looked up by ``code``, then by ``type``, then its patterns in order."""
+
+    codes: Mapping[str, CodeRule] = field(default_factory=dict)
+    types: Mapping[str, CodeRule] = field(default_factory=dict)
+    patterns: Sequence[PatternRule] = ()
+
+
+NO_CODES = CodeTable()
+
+
+def no_headers(request: ChatRequest, conversation: str) -> Mapping[str, str]:
+    """Most providers need none."""
+    del request, conversation
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """One family and format. ``path`` is appended to the provider's `base_url`; ``{model}`` and ``{method}`` in it are
+    filled in (Gemini). ``headers(request, conversation)`` adds what the provider demands: ``conversation`` is an opaque
+    stable id of the member's conversation.
+    """
+
+    family: str
+    upstream: UpstreamFormat
+    path: str
+    auth: AuthStyle = "bearer"
+    quirks: Quirks = field(default_factory=Quirks)
+    codes: CodeTable = NO_CODES
+    headers: Callable[[ChatRequest, str], Mapping[str, str]] = no_headers

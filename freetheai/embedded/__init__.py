@@ -1,0 +1,1 @@
+"""Real programs as children: mongod, redis-server and a llama.cpp server."""

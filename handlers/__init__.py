@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out: one module a route; no provider is named here."""
