@@ -133,7 +133,7 @@ class StreamDecoder(Protocol):
         ...
 
     def end(self) -> list[Event]:
-        """The upstream closed well: the rest, ending in ``Finish``, or ``Failed`` when its own end marker is missing."""
+        """The upstream closed well: the rest, ending in ``Finish``; ``Failed`` when its own end marker is missing."""
         ...
 
 
