@@ -61,11 +61,15 @@ class PatternRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeTable:
-    """A family's own failure rules: looked up by ``code``, then by ``type``, then its patterns in order."""
+    """A family's own failure rules: looked up by ``code``, then by ``type``, then its patterns in order.
+
+    ``special`` is asked before all: for what only several fields together tell.
+    """
 
     codes: Mapping[str, CodeRule] = field(default_factory=dict)
     types: Mapping[str, CodeRule] = field(default_factory=dict)
     patterns: Sequence[PatternRule] = ()
+    special: Callable[[UpstreamFailure], CodeRule | None] | None = None
 
 
 NO_CODES = CodeTable()

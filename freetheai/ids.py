@@ -1,7 +1,11 @@
 """Identifiers: made in one place, from the system's randomness."""
 
+import hashlib
+import re
 import secrets
 import string
+import zlib
+from typing import Final
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
@@ -24,3 +28,45 @@ def random_base62(length: int) -> str:
 def completion_id(prefix: str) -> str:
     """An answer's id: ``chatcmpl-…``, ``msg_…`` or ``resp_…`` by ``prefix``, then 24 hex digits."""
     return prefix + secrets.token_hex(12)
+
+
+# Keys of members (contract, section 7): KEY_PREFIX, 34 random characters, 6 of checksum.
+KEY_PREFIX: Final = "fta_"
+_RANDOM_LENGTH: Final = 34
+_CHECKSUM_LENGTH: Final = 6
+_DISPLAYED_LENGTH: Final = 6
+_KEY_SHAPE: Final = re.compile(rf"{KEY_PREFIX}[0-9A-Za-z]{{{_RANDOM_LENGTH + _CHECKSUM_LENGTH}}}", re.ASCII)
+
+
+def new_key() -> str:
+    """A member's key: 202 bits of randomness and a checksum. Shown once, kept only as ``hash_key`` of it."""
+    body = random_base62(_RANDOM_LENGTH)
+    return f"{KEY_PREFIX}{body}{_checksum(body)}"
+
+
+def has_valid_checksum(key: str) -> bool:
+    """Whether ``key`` can have been issued at all: a mistyped, cut or invented one is refused without a database."""
+    if _KEY_SHAPE.fullmatch(key) is None:
+        return False
+    return secrets.compare_digest(key[-_CHECKSUM_LENGTH:], _checksum(key[len(KEY_PREFIX) : -_CHECKSUM_LENGTH]))
+
+
+def hash_key(key: str) -> str:
+    """SHA-256 of the key in hex: what is stored, cached and looked up instead of it."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def display_prefix(key: str) -> str:
+    """``fta_`` and six characters: enough to tell keys apart in logs and tables, useless to whoever reads them."""
+    return key[: len(KEY_PREFIX) + _DISPLAYED_LENGTH]
+
+
+def _checksum(body: str) -> str:
+    # CRC-32 finds every change within four neighbouring characters, so any single typo and any swap of neighbours;
+    # 62^6 is more than 2^32, so none of that is lost in the spelling. It is no secret and need not be one.
+    number = zlib.crc32(body.encode())
+    digits = []
+    for _ in range(_CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(_BASE62))
+        digits.append(_BASE62[digit])
+    return "".join(reversed(digits))

@@ -43,7 +43,8 @@ class Quirks:
     top-level fields it refuses; ``extra_body`` is laid under the request's own fields; ``null_content`` False: an
     assistant turn of only tool calls gets "" instead of null; ``stream_usage`` False: it refuses `stream_options`;
     ``parallel_tool_calls``/``strict_tools``/``json_schema``: it knows them; ``text_tool_results``: only strings there;
-    ``system_first_only``, ``strict_alternation``: its template takes no other order; ``max_stop`` strings at most.
+    ``system_first_only``, ``strict_alternation``: its template takes no other order; ``max_stop`` strings at most;
+    ``top_k``: it takes that field in translated requests.
     ``reasoning_style`` is how thinking is switched (the table in ``effort.py``); ``replay_reasoning``: earlier
     reasoning text goes back as `reasoning_content` (``never``, ``when_known``, or ``always``, then "" where unknown).
 
@@ -63,6 +64,7 @@ class Quirks:
     system_first_only: bool = False
     strict_alternation: bool = False
     max_stop: int = 4
+    top_k: bool = False
     reasoning_style: str = "effort"
     replay_reasoning: Literal["never", "when_known", "always"] = "when_known"
     raw_think: bool = False

@@ -1,0 +1,1 @@
+"""Any server that speaks OpenAI's formats, and OpenAI itself."""

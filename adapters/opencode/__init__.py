@@ -1,0 +1,1 @@
+"""OpenCode Zen and its Go plan."""

@@ -1,0 +1,1 @@
+"""OpenRouter, and gateways that answer like it (Kilo)."""

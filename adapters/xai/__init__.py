@@ -1,0 +1,1 @@
+"""xAI: the Grok models."""

@@ -1,0 +1,182 @@
+"""The gates every member request passes before its body is looked at, in the contract's order.
+
+``GATES`` is the list to read. A gate takes the visitor and the house and raises ``ApiError``, or returns. The key gate
+fills in ``Visitor.owner``; those after it may rely on that. Catalog and health routes stop after ``until_paused``.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from freetheai import clock, errors
+from freetheai.addresses import NetworkSet
+from freetheai.errors import ApiError
+from freetheai.ids import has_valid_checksum, hash_key
+from freetheai.store.directory import Directory, Owner
+from freetheai.store.mongo import StoreUnavailable
+
+
+class GateSettings(Protocol):
+    """Which of the optional gates are on."""
+
+    @property
+    def membership(self) -> bool:
+        """Owners must be in the Discord server."""
+        ...
+
+    @property
+    def checkin(self) -> bool:
+        """Owners must have checked in on this UTC day."""
+        ...
+
+
+@dataclass(slots=True)
+class Visitor:
+    """Who is at the door: source address, client name, the keys presented; ``owner`` once the key has been found."""
+
+    address: str
+    client: str
+    keys: Sequence[str]
+    owner: Owner | None = None
+
+    def get_owner(self) -> Owner:
+        """The owner, for gates and handlers behind the key's gate."""
+        if self.owner is None:
+            raise LookupError("no owner before the key's gate")
+        return self.owner
+
+
+@dataclass(slots=True)
+class House:
+    """What the gates ask: the accounts, the bans, and which gates are on."""
+
+    directory: Directory
+    settings: GateSettings
+    banned_networks: NetworkSet
+    banned_clients: "ClientBans"
+
+
+class ClientBans:
+    """Banned client names; one that ends in `*` bans every name that begins so."""
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self._exact = frozenset(name for name in names if not name.endswith("*"))
+        self._beginnings = tuple(name[:-1] for name in names if name.endswith("*"))
+
+    def has(self, client: str) -> bool:
+        """Whether ``client`` is banned."""
+        return client in self._exact or (bool(self._beginnings) and client.startswith(self._beginnings))
+
+
+Gate = Callable[[Visitor, House], Awaitable[None] | None]
+
+
+def address_not_banned(visitor: Visitor, house: House) -> None:
+    """Gate 1."""
+    if house.banned_networks.find(visitor.address) is not None:
+        raise ApiError(errors.IP_BLACKLISTED)
+
+
+def client_not_banned(visitor: Visitor, house: House) -> None:
+    """Gate 2."""
+    if house.banned_clients.has(visitor.client):
+        raise ApiError(errors.CLIENT_SIGNATURE_BANNED)
+
+
+async def key_is_valid(visitor: Visitor, house: House) -> None:
+    """Gate 3: the first of the keys presented that is valid counts."""
+    is_dependency_away = False
+    for key in visitor.keys:
+        if not has_valid_checksum(key):
+            continue
+        digest = hash_key(key)
+        owner = house.directory.peek(digest)
+        if owner is None:
+            try:
+                owner = await house.directory.find(digest)
+            except StoreUnavailable:
+                is_dependency_away = True
+        if owner is not None:
+            visitor.owner = owner
+            return
+    if is_dependency_away:
+        raise ApiError(errors.DEPENDENCY_UNAVAILABLE)
+    raise ApiError(errors.INVALID_API_KEY, describe_bad_key(visitor.keys))
+
+
+def owner_not_paused(visitor: Visitor, house: House) -> None:
+    """Gate 4."""
+    del house
+    reason = visitor.get_owner().paused_reason
+    if reason is not None:
+        text = errors.USER_PAUSED.text
+        raise ApiError(errors.USER_PAUSED, f"{text} Reason: {reason}" if reason else text)
+
+
+def owner_is_member(visitor: Visitor, house: House) -> None:
+    """Gate 5: unknown is an error of ours, never a guess."""
+    if not house.settings.membership:
+        return
+    is_member = visitor.get_owner().is_member
+    if is_member is None:
+        raise ApiError(errors.DISCORD_MEMBERSHIP_ERROR)
+    if not is_member:
+        raise ApiError(errors.DISCORD_MEMBERSHIP_REQUIRED)
+
+
+def owner_has_checked_in(visitor: Visitor, house: House) -> None:
+    """Gate 6."""
+    if house.settings.checkin and visitor.get_owner().last_checkin_day != clock.utc_day():
+        raise ApiError(errors.DAILY_CHECKIN_REQUIRED)
+
+
+GATES: Final[tuple[Gate, ...]] = (
+    address_not_banned,
+    client_not_banned,
+    key_is_valid,
+    owner_not_paused,
+    owner_is_member,
+    owner_has_checked_in,
+)
+UNTIL_PAUSED: Final = GATES[:4]
+
+
+async def admit(visitor: Visitor, house: House, gates: Sequence[Gate] = GATES) -> Owner:
+    """Let ``visitor`` through ``gates`` in order and return the key's owner; raises the first gate's ``ApiError``."""
+    for gate in gates:
+        pending = gate(visitor, house)
+        if pending is not None:
+            await pending
+    return visitor.get_owner()
+
+
+_HOW_TO_SEND: Final = "Send the exact key from /signup as `Authorization: Bearer YOUR_KEY`"
+_MARKDOWN: Final = re.compile(r"[`*_]{1,3}fta_|^\[.*\]|\]\(")
+
+
+def describe_bad_key(keys: Sequence[str]) -> str:
+    """What to tell the member, naming a plain pasting mistake; never any part of the key itself."""
+    text = errors.INVALID_API_KEY.text
+    if not keys:
+        return f"{text} {_HOW_TO_SEND}."
+    mistake = next((found for key in keys if (found := _pasting_mistake(key))), "")
+    if mistake:
+        return f"{text} {mistake} {_HOW_TO_SEND}, with no quotes, markdown, or extra spaces."
+    return f"{text} {_HOW_TO_SEND}; a lost or revoked key is replaced with /resetkey in Discord."
+
+
+def _pasting_mistake(key: str) -> str:
+    if key[:7].lower() == "bearer " or key.lower() == "bearer":
+        return "The word `Bearer` stands there twice."
+    if key[:1] in "\"'\u201c\u2018" or key[-1:] in "\"'\u201d\u2019":
+        return "The key is in quotes."
+    if key[:1] == "<" or key[-1:] == ">":
+        return "The key is in angle brackets."
+    if _MARKDOWN.search(key) or key[:1] == "`":
+        return "The key is wrapped in markdown."
+    if key.startswith(("$", "YOUR_", "{{")):
+        return "That is a placeholder, not a key."
+    if any(character.isspace() for character in key):
+        return "There are spaces inside the key."
+    return ""

@@ -1,0 +1,353 @@
+"""The composer: makes every part, hands each what it needs, starts them in order and stops them in reverse.
+
+Start: embedded services, MongoDB, catalog, Redis, notices, providers, ports. Stop: readiness fails, running answers
+end (or are ended), then ports, background work, connections, embedded services.
+
+Rules:
+- nothing is served before everything it needs has answered once;
+- what has been started is stopped again when a later part can't start;
+- while draining both ports stay open: new requests are refused in words, not by a closed door.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from adapters import UnknownAdapterError
+from freetheai import __version__, clock, errors
+from freetheai.accounts import Accounts
+from freetheai.addresses import NetworkSet, parse_network
+from freetheai.admission import ClientBans, House
+from freetheai.bus import Bus
+from freetheai.catalog import Catalog, CatalogFileError, load_catalog_files
+from freetheai.config import ProviderSettings, Settings
+from freetheai.dependencies import Dependencies
+from freetheai.embedded import Addresses, EmbeddedError, EmbeddedServices, Wanted
+from freetheai.embedded.binaries import model_file
+from freetheai.errors import ApiError
+from freetheai.limits import Limiter, RedisConnection, RedisFailure, open_redis
+from freetheai.limits.keeper import LeaseKeeper
+from freetheai.metrics import Metrics
+from freetheai.providers import Providers
+from freetheai.routing import Router
+from freetheai.store.bans import Bans
+from freetheai.store.directory import Directory
+from freetheai.store.models import Models
+from freetheai.store.mongo import Store, StoreUnavailable
+from freetheai.store.usage import UsageStore
+from freetheai.tasks import TaskGroup
+from freetheai.upstream import Upstream
+from freetheai.usage import Ledger
+from handlers.admin import make_admin_application
+from handlers.body import SERVER_BOUND_FACTOR
+from handlers.health_document import HealthCache
+from handlers.routes import GatewayApplication
+from handlers.services import Services
+
+_logger = logging.getLogger(__name__)
+
+# Streams at once, whole process; past it a call is refused. Each costs two file handles.
+MAX_TRANSFERS: Final = 4000
+LOCAL_PREFIX: Final = "loc"
+LOCAL_ALIAS: Final = "loc/smollm2-135m"
+_LOCAL_CATALOG: Final = Path(__file__).with_name("local_model.toml")
+_BANS_EVERY_S: Final = 10.0
+_LAG_EVERY_S: Final = 0.5
+_NOTICES_EVERY_S: Final = 0.2
+# After the drain's end, how long (seconds) broken-off answers may take to write their last event.
+_LAST_WORDS_S: Final = 2.0
+# Claude Code sends long lists of features in its headers.
+_MAX_HEADER_BYTES: Final = 128 * 1024
+
+Report = Callable[[str], None]
+
+
+class StartFailed(Exception):
+    """The gateway can't start; the text is the one line an operator reads."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """What outlives a reload and is stopped by name, and what `serve` shows."""
+
+    services: Services
+    store: Store
+    accounts: Accounts
+    public_port: int
+
+
+class Gateway:
+    """One running gateway: ``start``, then ``drain``, then ``stop``."""
+
+    def __init__(self, settings: Settings, report: Report) -> None:
+        self._settings = settings
+        self._report = report
+        self._stack = AsyncExitStack()
+        self._tasks = TaskGroup()
+        self._embedded: EmbeddedServices | None = None
+        self._bans: Bans | None = None
+        self._local_provider: dict[str, ProviderSettings] = {}
+        self.parts: Parts | None = None
+
+    @property
+    def services(self) -> Services:
+        """What handlers work with; only after ``start``."""
+        return self.get_parts().services
+
+    def get_parts(self) -> Parts:
+        """The parts; only after ``start``."""
+        if self.parts is None:
+            raise LookupError("the gateway has not been started")
+        return self.parts
+
+    async def start(self) -> None:
+        """Start everything.
+
+        Raises:
+            StartFailed, EmbeddedError: what is wrong, in one line; whatever was started is stopped again.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def drain(self) -> None:
+        """Refuse new requests, let running answers end; what is left after ``drain_seconds`` is ended with an error."""
+        services = self.services
+        services.is_draining = True
+        await services.running.ended(self._settings.server.drain_seconds)
+        services.running.interrupt(ApiError(errors.DRAINING))
+        await services.running.ended(_LAST_WORDS_S)
+
+    async def stop(self) -> None:
+        """Stop everything, last started first. Never raises for a part that does not stop well."""
+        await self._tasks.close()
+        try:
+            await self._stack.aclose()
+        except Exception:
+            _logger.exception("a part did not stop well")
+
+    def reload(self, settings: Settings) -> None:
+        """Take over new providers, limits, gates, moderation and time-outs; running requests keep what they have."""
+        services = self.services
+        services.providers.update(self._providers_of(settings))
+        services.settings = settings
+        services.house.settings = settings.gates
+        self._settings = settings
+
+    # ------------------------------------------------------------------ start, step by step
+
+    async def _start(self) -> None:
+        settings = self._settings
+        addresses = await self._start_embedded()
+        if addresses.model_url:
+            local = ProviderSettings(adapter="llamacpp", base_url=addresses.model_url, timeouts=settings.timeouts)
+            self._local_provider = {LOCAL_PREFIX: local}
+        store = await self._start_store(settings.mongodb.url.reveal() or addresses.mongodb_url)
+        redis = await self._start_redis(settings.redis.url.reveal() or addresses.redis_url)
+        bus = Bus(redis.subscriber, settings.redis.prefix)
+        accounts = Accounts(store, bus.publish)
+        catalog = await self._start_catalog(store, has_local_model=bool(addresses.model_url))
+        services = await self._make_services(store, redis, catalog)
+        await self._start_notices(bus, services, store)
+        self._start_background(services)
+        self.parts = Parts(services=services, store=store, accounts=accounts, public_port=self._listen(services))
+
+    async def _start_embedded(self) -> Addresses:
+        settings = self._settings
+        wanted = Wanted(
+            mongodb=not settings.mongodb.url.reveal(),
+            redis=not settings.redis.url.reveal(),
+            model=self._wants_model(),
+        )
+        embedded = EmbeddedServices(settings.server.data_dir, wanted, self._report)
+        addresses = await embedded.start()
+        self._stack.push_async_callback(embedded.stop)
+        self._embedded = embedded
+        return addresses
+
+    def _wants_model(self) -> bool:
+        """On, or auto with no provider configured and the model's wheels there."""
+        choice = self._settings.embedded.model
+        if choice == "auto" and not self._settings.providers:
+            try:
+                model_file()
+            except EmbeddedError as missing:
+                self._report(f"no local model: {missing}")
+                return False
+            return True
+        return choice == "on"
+
+    async def _start_store(self, url: str) -> Store:
+        try:
+            store = Store(url, self._settings.mongodb.database)
+            self._stack.push_async_callback(store.close)
+            await store.start()
+        except StoreUnavailable as error:
+            raise StartFailed(f"{error}; check mongodb.url") from error
+        return store
+
+    async def _start_redis(self, url: str) -> RedisConnection:
+        try:
+            redis = open_redis(url)
+        except ValueError as error:
+            raise StartFailed(str(error)) from error
+        self._stack.push_async_callback(redis.close)
+        try:
+            await redis.ping()
+        except RedisFailure as error:
+            raise StartFailed(f"redis does not answer ({error}); check redis.url") from error
+        return redis
+
+    async def _start_catalog(self, store: Store, *, has_local_model: bool) -> Catalog:
+        catalog = Catalog(store, verified_role=self._settings.discord.verified_role)
+        models, now = Models(store), clock.utc_now()
+        try:
+            await models.upsert(load_catalog_files(self._settings.catalog.files), now, only_new=True)
+            if has_local_model:
+                await models.upsert(load_catalog_files([_LOCAL_CATALOG]), now)
+            elif LOCAL_PREFIX not in self._settings.providers:
+                # It was served here before, and no longer is.
+                await models.set_enabled(LOCAL_ALIAS, is_enabled=False, at=now)
+            await catalog.start()
+        except (StoreUnavailable, CatalogFileError) as error:
+            raise StartFailed(str(error)) from error
+        self._stack.push_async_callback(catalog.close)
+        return catalog
+
+    async def _make_services(self, store: Store, redis: RedisConnection, catalog: Catalog) -> Services:
+        settings = self._settings
+        try:
+            providers = Providers(self._providers_of(settings))
+        except UnknownAdapterError as error:
+            raise StartFailed(str(error)) from error
+        limiter = Limiter(redis, settings.redis.prefix)
+        self._stack.push_async_callback(limiter.close)
+        directory = Directory(store)
+        self._stack.push_async_callback(directory.close)
+        upstream = Upstream(max_transfers=MAX_TRANSFERS)
+        self._stack.callback(upstream.close)
+        ledger = Ledger(UsageStore(store))
+        self._stack.push_async_callback(ledger.flush)
+        metrics = Metrics(
+            CollectorRegistry(), error_types={row.type for row in errors.ROWS.values()}, version=__version__
+        )
+        pings = {"mongodb": store.ping, "redis": redis.ping, "discord": None}
+        return Services(
+            settings=settings,
+            house=House(
+                directory=directory,
+                settings=settings.gates,
+                banned_networks=NetworkSet(),
+                banned_clients=ClientBans(),
+            ),
+            catalog=catalog,
+            limiter=limiter,
+            keeper=LeaseKeeper(limiter, settings.limits.lease_seconds),
+            providers=providers,
+            router=Router(catalog, providers),
+            upstream=upstream,
+            metrics=metrics,
+            ledger=ledger,
+            dependencies=Dependencies(pings, metrics),
+            health_cache=HealthCache(),
+            logger=logging.getLogger("freetheai"),
+            started_s=clock.monotonic_s(),
+        )
+
+    async def _start_notices(self, bus: Bus, services: Services, store: Store) -> None:
+        """Take over what other processes and commands change, and read everything anew after a gap."""
+        self._bans = Bans(store)
+        await self._read_bans(services)
+        directory, catalog = services.house.directory, services.catalog
+
+        def on_notice(kind: str, key: str) -> None:
+            if kind == "users":
+                directory.drop(key)
+            elif kind == "keys":
+                directory.drop_key(key)
+            elif kind == "models":
+                self._tasks.start(catalog.refresh(), "refresh the catalog")
+            elif kind == "bans":
+                self._tasks.start(self._read_bans(services), "read the bans")
+
+        def on_gap() -> None:
+            directory.clear()
+            self._tasks.start(catalog.refresh(), "refresh the catalog")
+            self._tasks.start(self._read_bans(services), "read the bans")
+
+        async def watch_notices() -> None:
+            while True:
+                directory.notices_live = bus.is_connected
+                await asyncio.sleep(_NOTICES_EVERY_S)
+
+        bus.subscribe(on_notice, on_gap)
+        bus.start()
+        self._stack.push_async_callback(bus.close)
+        self._tasks.start(watch_notices(), "watch notices")
+
+    async def _read_bans(self, services: Services) -> None:
+        if self._bans is None:
+            return
+        try:
+            bans = await self._bans.all()
+        except StoreUnavailable:
+            return  # What was known goes on to hold.
+        networks = [(parse_network(ban["value"]), ban["reason"]) for ban in bans if ban["kind"] == "ip"]
+        services.house.banned_networks = NetworkSet(networks)
+        services.house.banned_clients = ClientBans([ban["value"] for ban in bans if ban["kind"] == "client"])
+
+    def _start_background(self, services: Services) -> None:
+        async def read_bans() -> None:
+            while True:
+                await asyncio.sleep(_BANS_EVERY_S)
+                await self._read_bans(services)
+
+        async def measure_lag() -> None:
+            while True:
+                began_s = clock.monotonic_s()
+                await asyncio.sleep(_LAG_EVERY_S)
+                services.metrics.loop_lagged(clock.monotonic_s() - began_s - _LAG_EVERY_S)
+
+        self._tasks.start(services.keeper.run(), "renew leases")
+        self._tasks.start(services.ledger.run(), "write the ledger")
+        self._tasks.start(services.dependencies.run(), "ask dependencies")
+        self._tasks.start(read_bans(), "read bans")
+        self._tasks.start(measure_lag(), "measure loop lag")
+
+    def _listen(self, services: Services) -> int:
+        """Open both ports; returns the public one (a configured 0 takes any)."""
+        server = self._settings.server
+        public = HTTPServer(
+            GatewayApplication(services),
+            max_body_size=server.max_body_bytes * SERVER_BOUND_FACTOR,
+            max_header_size=_MAX_HEADER_BYTES,
+        )
+        port = self._open_port(public, server.host, server.port, "server.port")
+        if server.admin_port:
+            admin = HTTPServer(make_admin_application(services))
+            self._open_port(admin, "127.0.0.1", server.admin_port, "server.admin_port")
+        return port
+
+    def _open_port(self, server: HTTPServer, host: str, port: int, entry: str) -> int:
+        try:
+            sockets = bind_sockets(port, host, backlog=1024)
+        except OSError as error:
+            raise StartFailed(f"cannot listen on {host}:{port} ({error.strerror}); free it or set {entry}") from error
+        server.add_sockets(sockets)
+        self._stack.push_async_callback(server.close_all_connections)
+        self._stack.callback(server.stop)
+        return int(sockets[0].getsockname()[1])
+
+    def _providers_of(self, settings: Settings) -> dict[str, ProviderSettings]:
+        """The configured providers, and the embedded model's where it runs."""
+        return {**self._local_provider, **settings.providers}

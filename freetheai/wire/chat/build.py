@@ -1,0 +1,198 @@
+"""Write a request for a Chat Completions upstream, translated from any client format.
+
+Rules:
+- what only tunes is dropped where the provider doesn't know it; what changes meaning is a 400 that names it;
+- the client's own ids of users and caches never go out;
+- tools the provider would run are skipped; a ``tool_choice`` that names one is a 400.
+"""
+
+from typing import Any, Final
+
+import orjson
+
+from freetheai import errors
+from freetheai.errors import ApiError
+from freetheai.wire import effort
+from freetheai.wire.chat.messages import write_messages
+from freetheai.wire.formats import Quirks, Target
+from freetheai.wire.jsontext import dumps_text
+from freetheai.wire.request import ChatRequest, Tool, ToolChoice
+from freetheai.wire.toolcalls import CUSTOM_INPUT, flat_name, sent_name, tool_sent_name
+from freetheai.wire.turns import refuse_unsupported
+
+# Fields that name the client's users, store its content, or choose prices and routes: the operator's matter.
+NEVER_SENT: Final = frozenset(
+    {
+        "store",
+        "metadata",
+        "user",
+        "user_id",
+        "safety_identifier",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "service_tier",
+        "moderation",
+        "models",
+        "route",
+        "provider",
+        "plugins",
+        "extra_body",
+        "extra_headers",
+        "extra_query",
+        "input",
+        "instructions",
+    }
+)
+_EMPTY_SCHEMA: Final[dict[str, Any]] = {"type": "object", "properties": {}}
+
+
+def build(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
+    """The body for an attempt at ``target``.
+
+    Raises:
+        ApiError: INVALID_REQUEST for what this model can't carry; INVALID_JSON for what nests too deep.
+    """
+    refuse_unsupported(request, target)
+    if request.n > 1:
+        raise ApiError(errors.INVALID_REQUEST, "n greater than 1 is not supported for this model: ask n times")
+    body: dict[str, Any] = {"model": target.model, "messages": write_messages(request, target, quirks)}
+    body |= _tools(request, quirks)
+    body |= _sampling(request, quirks)
+    body |= output_fields(request, quirks, body["messages"])
+    if target.supports_reasoning:
+        body |= effort.chat_fields(quirks.reasoning_style, request.reasoning)
+    if request.stream:
+        body["stream"] = True
+        if quirks.stream_usage:
+            body["stream_options"] = {"include_usage": True}
+    if (cap := clamped(request.max_tokens, target)) is not None:
+        body[quirks.max_tokens_field] = cap
+    if request.format == "chat" and "messages" in request.body:
+        passed = {key: value for key, value in request.extra.items() if value is not None and key not in NEVER_SENT}
+        body = {**passed, **body}
+    return write_body(body, quirks)
+
+
+def write_body(body: dict[str, Any], quirks: Quirks) -> bytes:
+    """The body as JSON, with the provider's own fields under it and without those it refuses.
+
+    Raises:
+        ApiError: INVALID_JSON: it nests deeper than can be written.
+    """
+    body = {**quirks.extra_body, **body}
+    for name in quirks.drop_fields:
+        body.pop(name, None)
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        raise ApiError(errors.INVALID_JSON, f"{errors.INVALID_JSON.text}: nested too deep") from None
+
+
+def clamped(max_tokens: int | None, target: Target) -> int | None:
+    """The output cap within what the model can do."""
+    if max_tokens is None or target.max_output_tokens is None:
+        return max_tokens
+    return min(max_tokens, target.max_output_tokens)
+
+
+def output_fields(request: ChatRequest, quirks: Quirks, messages: list[dict[str, Any]]) -> dict[str, Any]:
+    """The structured output wanted; where schemas are unknown, JSON mode with the schema told in ``messages``."""
+    output = request.output
+    if output.kind == "text":
+        return {}
+    if output.kind == "json_object" or output.schema is None:
+        return {"response_format": {"type": "json_object"}}
+    if quirks.json_schema:
+        schema: dict[str, Any] = {"name": sent_name(output.name or "output"), "schema": output.schema}
+        if output.description:
+            schema["description"] = output.description
+        if output.strict is not None:
+            schema["strict"] = output.strict
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    told = f"Respond only with a JSON object that follows this JSON Schema:\n{dumps_text(output.schema)}"
+    if messages and messages[0].get("role") == "system" and isinstance(messages[0].get("content"), str):
+        messages[0] = {**messages[0], "content": f"{messages[0]['content']}\n\n{told}"}
+    else:
+        messages.insert(0, {"role": "system", "content": told})
+    return {"response_format": {"type": "json_object"}}
+
+
+def check_tool_choice(request: ChatRequest) -> None:
+    """Make sure that a tool the model must call is one that it gets.
+
+    Raises:
+        ApiError: INVALID_REQUEST.
+    """
+    choice = request.tool_choice
+    if choice is None or choice.mode != "named":
+        return
+    known = {tool.name for tool in request.tools} | {flat_name(tool.name, tool.namespace) for tool in request.tools}
+    if choice.names[0] not in known:
+        raise ApiError(
+            errors.INVALID_REQUEST,
+            f"tool_choice names the tool {choice.names[0]!r}, which is not among the tools this model can be given",
+        )
+
+
+def _sampling(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "presence_penalty": request.presence_penalty,
+        "frequency_penalty": request.frequency_penalty,
+        "seed": request.seed,
+        "stop": request.stop[: quirks.max_stop] or None,
+        "top_k": request.top_k if quirks.top_k else None,
+    }
+    if request.logprobs:
+        fields |= {"logprobs": True, "top_logprobs": request.top_logprobs}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _tools(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
+    check_tool_choice(request)
+    choice = request.tool_choice
+    tools = request.tools
+    if choice is not None and choice.mode == "allowed":
+        tools = [
+            tool for tool in tools if tool.name in choice.names or flat_name(tool.name, tool.namespace) in choice.names
+        ]
+    if not tools:
+        return {}
+    fields: dict[str, Any] = {"tools": [_tool(tool, quirks) for tool in tools]}
+    if choice is not None:
+        fields["tool_choice"] = _choice(choice, tools)
+    if request.parallel_tool_calls is not None and quirks.parallel_tool_calls:
+        fields["parallel_tool_calls"] = request.parallel_tool_calls
+    return fields
+
+
+def _tool(tool: Tool, quirks: Quirks) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool_sent_name(tool)}
+    description = tool.description
+    if tool.custom and tool.grammar:
+        description = f"{description}\n\nThe input must follow this format:\n{dumps_text(tool.grammar)}".strip()
+    if description:
+        function["description"] = description
+    if tool.custom:
+        function["parameters"] = {
+            "type": "object",
+            "properties": {CUSTOM_INPUT: {"type": "string"}},
+            "required": [CUSTOM_INPUT],
+        }
+    else:
+        function["parameters"] = tool.schema or _EMPTY_SCHEMA
+    if tool.strict is not None and quirks.strict_tools:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
+
+
+def _choice(choice: ToolChoice, tools: list[Tool]) -> Any:
+    if choice.mode == "named":
+        named = choice.names[0]
+        tool = next(tool for tool in tools if named in (tool.name, flat_name(tool.name, tool.namespace)))
+        return {"type": "function", "function": {"name": tool_sent_name(tool)}}
+    if choice.mode == "allowed":
+        return "required" if choice.must else "auto"
+    return choice.mode

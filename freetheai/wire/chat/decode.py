@@ -1,0 +1,301 @@
+"""Decode Chat Completions answers, streams and plain ones, into events.
+
+Strategy: ``SseSplitter`` cuts frames, each frame is one JSON chunk, a chunk's choice 0 becomes pieces for
+``BlockQueue`` and ``CallTracker``, which know order and identity. A plain answer is read as one chunk whose delta is
+the message, so both ways agree by construction. State: what is open, the finish word, the last usage; nothing else is
+kept.
+
+Rules:
+- of several names for reasoning the first that is filled is taken: some servers send two of them with one text;
+- the finish reason and usage wait for ``[DONE]`` or the end: either may come before or after the other;
+- ``[DONE]`` without a finish reason is a stop, unless a call is unfinished; a finish reason without ``[DONE]`` is a
+  good end; neither is a cut;
+- an error may stand in the chunk, in its choice, in ``x_groq`` or in the finish reason;
+- an end without output is ``Failed``, unless tokens were spent or a limit was met;
+- what comes after the end is not read (OpenCode Zen appends a frame with the cost).
+
+Format: https://platform.openai.com/docs/api-reference/chat/streaming
+"""
+
+from typing import Any, Final
+
+from freetheai.wire import finish
+from freetheai.wire.blocks import BlockQueue, OpenBlock
+from freetheai.wire.chat.calls import Call, CallTracker, end_fault
+from freetheai.wire.chat.parts import (
+    REASONING_KEYS,
+    OutputPart,
+    error_of,
+    finish_word,
+    first_choice,
+    is_filter_sentence,
+    is_thought,
+    logprobs_of,
+    output_parts,
+    reasoning_of,
+    usage_of,
+)
+from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
+from freetheai.wire.events import Event, Failed, FailureKind, Finish, ResponseStart, UpstreamFailure, Usage
+from freetheai.wire.formats import Quirks
+from freetheai.wire.jsontext import loads
+from freetheai.wire.request import ChatRequest
+from freetheai.wire.sse import Frame, SseSplitter
+from freetheai.wire.think import ThinkSplitter
+from freetheai.wire.toolcalls import answer_seed, changed_names, custom_input, tool_sent_name
+
+DONE: Final = b"[DONE]"
+
+
+class ChatDecoder:
+    """One stream of chunks. See ``formats.StreamDecoder``."""
+
+    def __init__(self, request: ChatRequest, quirks: Quirks) -> None:
+        self._request = request
+        self._splitter = SseSplitter()
+        self._blocks = BlockQueue()
+        self._names = changed_names(request)
+        self._calls = CallTracker(frozenset(tool_sent_name(tool) for tool in request.tools))
+        self._custom_names = frozenset(tool_sent_name(tool) for tool in request.tools if tool.custom)
+        self._think = ThinkSplitter() if quirks.raw_think else None
+        self._has_started = False
+        self._is_over = False
+        self._finish_word = ""
+        self._usage: Usage | None = None
+        self._seen: set[str] = set()
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Events completed by ``data``; nothing after the end."""
+        events: list[Event] = []
+        if self._is_over:
+            return events
+        for frame in self._splitter.feed(data):
+            self._frame(frame, events)
+        if self._splitter.is_overflowing:
+            self._fail(events, "too_large", "an event is larger than can be read")
+        return events
+
+    def end(self) -> list[Event]:
+        """The upstream closed: a good end if it said so, else ``Failed``."""
+        events: list[Event] = []
+        if self._is_over:
+            return events
+        for frame in self._splitter.end():
+            self._frame(frame, events)
+        self.complete(events, is_marked=False)
+        return events
+
+    def _frame(self, frame: Frame, events: list[Event]) -> None:
+        if self._is_over:
+            return
+        if frame.data.strip() == DONE:
+            self.complete(events, is_marked=True)
+            return
+        try:
+            chunk = loads(frame.data)
+        except ValueError:
+            # The last frame of a cut stream may be half a chunk: `complete` judges by what came before.
+            if not frame.is_cut:
+                self._fail(events, "malformed", "a chunk is not JSON")
+            return
+        if frame.is_error or frame.event == b"error":
+            self._fail_as(events, error_fields(chunk))
+        elif isinstance(chunk, dict):
+            self.chunk(chunk, events)
+        elif isinstance(chunk, list) and (fields := error_fields(chunk)):
+            self._fail_as(events, fields)
+
+    def chunk(self, chunk: dict[str, Any], events: list[Event]) -> None:
+        """Read one chunk (or a plain answer made into one)."""
+        choice = first_choice(chunk)
+        if (error := error_of(chunk, choice)) is not None:
+            self._fail_as(events, error)
+            return
+        if (usage := usage_of(chunk, choice)) is not None:
+            self._usage = usage
+        if choice is None:
+            return
+        if not self._has_started:
+            self._start(chunk, events)
+        word = finish_word(choice)
+        delta, message = choice.get("delta"), choice.get("message")
+        if isinstance(delta, dict):
+            self._delta(delta, choice, word, events)
+        if isinstance(message, dict):
+            self._message(message, choice, word, events)
+        if word and not self._is_over:
+            self._finish_word = self._finish_word or word
+            if finish.is_breakdown(word):
+                self._fail_as(events, ErrorFields(code=word))
+        if self._calls.is_overflowing or self._blocks.is_overflowing:
+            self._fail(events, "too_large", "tool calls are larger than can be held")
+
+    def _start(self, chunk: dict[str, Any], events: list[Event]) -> None:
+        self._has_started = True
+        answer_id, model, created = chunk.get("id"), chunk.get("model"), chunk.get("created")
+        start = ResponseStart(
+            answer_id if isinstance(answer_id, str) else "",
+            model if isinstance(model, str) else "",
+            created if type(created) is int else 0,
+        )
+        self._calls.seed = answer_seed(self._request, start.id)
+        events.append(start)
+
+    def _message(self, message: dict[str, Any], choice: dict[str, Any], word: str, events: list[Event]) -> None:
+        """A whole message: a plain answer, or the summing-up of a stream, of which only what is new is read."""
+        delta = {key: value for key, value in message.items() if key not in self._seen}
+        if "reasoning" in self._seen:
+            for key in (*REASONING_KEYS, "reasoning_details"):
+                delta.pop(key, None)
+        if "tool_calls" in self._seen:
+            delta.pop("function_call", None)
+        calls = delta.get("tool_calls")
+        if isinstance(calls, list):
+            # Whole calls stand side by side; a repeated index must not join them.
+            delta["tool_calls"] = [
+                {key: value for key, value in call.items() if key != "index"}
+                for call in calls
+                if isinstance(call, dict)
+            ]
+        self._delta(delta, choice, word, events)
+
+    def _delta(self, delta: dict[str, Any], choice: dict[str, Any], word: str, events: list[Event]) -> None:
+        thought = reasoning_of(delta)
+        if thought:
+            self._seen.add("reasoning")
+            self._blocks.text(events, "thinking", thought)
+        if delta.get("reasoning_details"):
+            self._details(delta["reasoning_details"])
+        content = delta.get("content")
+        if content:
+            self._content(content, delta, choice, word, events)
+        refusal = delta.get("refusal")
+        if isinstance(refusal, str) and refusal:
+            self._seen.add("refusal")
+            self._blocks.text(events, "refusal", refusal)
+        if delta.get("images"):
+            self._parts(output_parts(delta["images"]), events)
+        calls = delta.get("tool_calls")
+        if isinstance(calls, list):
+            for position, piece in enumerate(calls):
+                if isinstance(piece, dict):
+                    self._call(piece, position, events)
+        legacy = delta.get("function_call")
+        if isinstance(legacy, dict):
+            self._call({"index": 0, "function": legacy}, 0, events)
+
+    def _content(
+        self, content: Any, delta: dict[str, Any], choice: dict[str, Any], word: str, events: list[Event]
+    ) -> None:
+        if word == "content_filter" and not self._blocks.has_output and is_filter_sentence(content):
+            return
+        self._seen.add("content")
+        if not isinstance(content, str):
+            self._parts(output_parts(content), events)
+        elif is_thought(delta):
+            self._blocks.text(events, "thinking", content)
+        elif self._think is not None:
+            for kind, text in self._think.feed(content):
+                self._blocks.text(events, kind, text)
+        else:
+            self._blocks.text(events, "text", content, logprobs_of(choice))
+
+    def _parts(self, parts: list[OutputPart], events: list[Event]) -> None:
+        for kind, text, media_type in parts:
+            if kind == "media":
+                block = OpenBlock("media", media_type)
+                self._blocks.open(events, block)
+                self._blocks.add(events, block, text)
+            else:
+                self._blocks.text(events, kind, text)
+
+    def _details(self, details: Any) -> None:
+        """OpenRouter signs reasoning in ``reasoning_details``; their text is a copy of what came already."""
+        for item in details if isinstance(details, list) else ():
+            signature = item.get("signature") if isinstance(item, dict) else None
+            if isinstance(signature, str) and signature:
+                self._blocks.sign("thinking", signature)
+
+    def _call(self, piece: dict[str, Any], position: int, events: list[Event]) -> None:
+        self._seen.add("tool_calls")
+        call, fragment = self._calls.add(piece, position)
+        if call.name in self._custom_names and not call.custom:
+            return  # its free text is inside JSON: told when it is whole
+        if call.block is not None:
+            call.block.signature = call.signature
+        if call.is_announced:
+            if fragment and call.block is not None and not self._blocks.add(events, call.block, fragment):
+                self._fail(events, "malformed", "a tool call went on after its arguments were complete")
+        elif self._calls.can_announce(call):
+            self._announce(call, events)
+
+    def _announce(self, call: Call, events: list[Event]) -> None:
+        self._calls.announce(call)
+        name = self._names.get(call.name, call.name)
+        unwrapped = call.name in self._custom_names and not call.custom
+        call.block = OpenBlock(
+            "tool_call",
+            name,
+            call.call_id,
+            call.custom or unwrapped,
+            call.is_complete,
+            call.signature,
+        )
+        self._blocks.open(events, call.block)
+        if text := custom_input(call.text()) if unwrapped else call.text():
+            self._blocks.add(events, call.block, text)
+
+    def complete(self, events: list[Event], *, is_marked: bool) -> None:
+        """The answer is over; ``is_marked``: the upstream said so with ``[DONE]``, or by answering plainly."""
+        if self._is_over:
+            return
+        calls = self._calls.calls
+        reason = finish.FROM_CHAT.get(self._finish_word, "stop")
+        if (fault := end_fault(self._finish_word, calls, is_marked=is_marked)) is not None:
+            self._fail(events, *fault)
+            return
+        self._close(events)
+        if (failure := finish.empty_failure(reason, self._usage)) is not None and not self._blocks.has_output:
+            self._is_over = True
+            events.append(Failed(failure))
+            return
+        if self._usage is not None:
+            events.append(self._usage)
+        events.append(Finish(finish.settled(reason, has_calls=any(call.is_announced for call in calls))))
+        self._is_over = True
+
+    def _close(self, events: list[Event]) -> None:
+        for kind, text in self._think.end() if self._think is not None else ():
+            self._blocks.text(events, kind, text)
+        for call in self._calls.calls:
+            if call.name and not call.is_announced:
+                self._announce(call, events)
+        self._blocks.close_all(events)
+
+    def _fail(self, events: list[Event], kind: FailureKind, message: str) -> None:
+        if not self._is_over:
+            self._is_over = True
+            events.append(Failed(UpstreamFailure(kind=kind, phase="stream", message=message)))
+
+    def _fail_as(self, events: list[Event], fields: ErrorFields) -> None:
+        if not self._is_over:
+            self._is_over = True
+            events.append(Failed(failure_from(fields)))
+
+
+def decode_body(data: bytes, request: ChatRequest, quirks: Quirks) -> list[Event]:
+    """Read a plain answer: the same events as its stream. Total; a stream sent all the same is read as one."""
+    decoder = ChatDecoder(request, quirks)
+    events: list[Event] = []
+    try:
+        body = loads(data.strip())
+    except ValueError:
+        if data.lstrip()[:5] in (b"data:", b"event", b"error") or data.lstrip().startswith(b":"):
+            return decoder.feed(data) + decoder.end()
+        return [Failed(UpstreamFailure(kind="malformed", phase="body", message="the answer is not JSON"))]
+    if isinstance(body, dict):
+        decoder.chunk(body, events)
+    elif fields := error_fields(body):
+        return [Failed(failure_from(fields, phase="body"))]
+    decoder.complete(events, is_marked=True)
+    return events

@@ -1,0 +1,172 @@
+"""Write turns as Chat Completions messages, in the order and shape that a provider takes.
+
+Rules:
+- system text is one leading message; a later system turn stays in place, or becomes user text where the provider's
+  template takes only a first one (``system_first_only``);
+- results come right behind their calls, one ``tool`` message each; their images follow in one user message;
+- earlier reasoning goes back as ``reasoning_content`` as the quirk says; opaque reasoning never does;
+- ``strict_alternation``: neighbours of one role are joined, and a missing turn is filled in.
+"""
+
+from typing import Any
+
+from freetheai.wire.formats import Quirks, Target
+from freetheai.wire.request import (
+    AudioPart,
+    ChatRequest,
+    FilePart,
+    ImagePart,
+    OpaquePart,
+    Part,
+    RefusalPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolResultPart,
+    Turn,
+)
+from freetheai.wire.toolcalls import arguments_text, custom_arguments, flat_name, sent_name
+from freetheai.wire.turns import merged, paired, result_text
+
+Message = dict[str, Any]
+
+
+def write_messages(request: ChatRequest, target: Target, quirks: Quirks) -> list[Message]:
+    """All messages of a request."""
+    writer = _Writer(request, target, quirks)
+    turns = paired(request.turns)
+    if quirks.strict_alternation:
+        turns = _alternating(turns)
+    messages = [message for turn in turns for message in writer.turn(turn)]
+    if system := "\n\n".join(part.text for part in request.system if part.text):
+        messages.insert(0, {"role": "system", "content": system})
+    return messages
+
+
+class _Writer:
+    def __init__(self, request: ChatRequest, target: Target, quirks: Quirks) -> None:
+        self._is_chat = request.format == "chat"
+        self._target = target
+        self._quirks = quirks
+
+    def turn(self, turn: Turn) -> list[Message]:
+        if turn.role == "assistant":
+            return [self._assistant(turn)]
+        if turn.role == "system" and not self._quirks.system_first_only:
+            return [{"role": "system", "content": _text(turn.parts)}]
+        if turn.role == "system":
+            return [{"role": "user", "content": f"<system>\n{_text(turn.parts)}\n</system>"}]
+        return self._user(turn)
+
+    def _assistant(self, turn: Turn) -> Message:
+        text = _text(turn.parts)
+        message: Message = {"role": "assistant", "content": text or None}
+        if turn.name:
+            message["name"] = turn.name
+        calls = [_call(part, keep_custom=self._is_chat) for part in turn.parts if isinstance(part, ToolCallPart)]
+        if calls:
+            message["tool_calls"] = calls
+        if not text and not (calls and self._quirks.null_content):
+            message["content"] = ""
+        thought = "".join(part.text for part in turn.parts if isinstance(part, ThinkingPart))
+        if self._quirks.replay_reasoning == "always" or (thought and self._quirks.replay_reasoning == "when_known"):
+            message["reasoning_content"] = thought
+        return message
+
+    def _user(self, turn: Turn) -> list[Message]:
+        results = [part for part in turn.parts if isinstance(part, ToolResultPart)]
+        rest = [part for part in turn.parts if not isinstance(part, ToolResultPart)]
+        messages = [self._result(result) for result in results]
+        images: list[Part] = []
+        if self._target.supports_image_input:
+            images = [part for result in results for part in result.parts if isinstance(part, ImagePart)]
+        if images:
+            images.insert(0, TextPart("Images returned by the tools above:"))
+        content = self._content([*images, *rest])
+        if content or not results:
+            message: Message = {"role": "user", "content": content}
+            if turn.name:
+                message["name"] = turn.name
+            messages.append(message)
+        return messages
+
+    def _result(self, result: ToolResultPart) -> Message:
+        shown = result
+        if self._target.supports_image_input and any(isinstance(part, ImagePart) for part in result.parts):
+            parts: list[Part] = [
+                TextPart("[image below]") if isinstance(part, ImagePart) else part for part in result.parts
+            ]
+            shown = ToolResultPart(result.call_id, parts)
+        text = result_text(shown)
+        content = f"Error: {text}" if result.is_error else text
+        return {"role": "tool", "tool_call_id": result.call_id, "content": content}
+
+    def _content(self, parts: list[Part]) -> str | list[dict[str, Any]]:
+        written = [item for item in (self._part(part) for part in parts) if item is not None]
+        if all(item.keys() == {"type", "text"} and item["type"] == "text" for item in written):
+            return "\n".join(item["text"] for item in written)
+        return written
+
+    def _part(self, part: Part) -> dict[str, Any] | None:
+        match part:
+            case TextPart():
+                cache = {"cache_control": part.cache} if part.cache and self._is_chat else {}
+                return {"type": "text", "text": part.text, **cache}
+            case ImagePart():
+                image: dict[str, Any] = {"url": part.url or f"data:{part.media_type};base64,{part.data}"}
+                if part.detail:
+                    image["detail"] = part.detail
+                return {"type": "image_url", "image_url": image}
+            case AudioPart():
+                return {"type": "input_audio", "input_audio": {"data": part.data, "format": part.format}}
+            case FilePart():
+                return _file(part)
+            case OpaquePart() if self._is_chat:
+                return part.value
+            case OpaquePart():
+                return {"type": "text", "text": f"[{part.kind}]"}
+            case RefusalPart():
+                return {"type": "text", "text": part.text}
+        return None
+
+
+def _file(part: FilePart) -> dict[str, Any]:
+    if part.is_text:
+        heading = f"[{part.name}]\n" if part.name else ""
+        return {"type": "text", "text": heading + part.data}
+    if part.url:
+        return {"type": "file", "file": {"file_url": part.url, "filename": part.name or "file"}}
+    data = f"data:{part.media_type or 'application/pdf'};base64,{part.data}"
+    return {"type": "file", "file": {"file_data": data, "filename": part.name or "file"}}
+
+
+def _call(part: ToolCallPart, *, keep_custom: bool) -> dict[str, Any]:
+    if part.custom and keep_custom:
+        return {"id": part.call_id, "type": "custom", "custom": {"name": part.name, "input": part.arguments}}
+    arguments = custom_arguments(part.arguments) if part.custom else arguments_text(part.arguments)
+    name = sent_name(flat_name(part.name, part.namespace))
+    return {"id": part.call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def _text(parts: list[Part]) -> str:
+    return "".join(part.text for part in parts if isinstance(part, TextPart | RefusalPart))
+
+
+def _alternating(turns: list[Turn]) -> list[Turn]:
+    """User and assistant in turn, from the user on: for templates that take nothing else."""
+    wrapped = [
+        Turn("user", [TextPart(f"<system>\n{_text(turn.parts)}\n</system>")]) if turn.role == "system" else turn
+        for turn in turns
+    ]
+    out: list[Turn] = []
+    for turn in merged(wrapped):
+        if turn.role == "assistant" and not out:
+            out.append(Turn("user", [TextPart(".")]))
+        results = [part for part in turn.parts if isinstance(part, ToolResultPart)]
+        rest: list[Part] = [part for part in turn.parts if not isinstance(part, ToolResultPart)]
+        if results and rest:
+            # Between tool messages and the next user message such templates want the assistant to have spoken.
+            out.extend((Turn("user", [*results]), Turn("assistant", [TextPart("Understood.")])))
+            turn = Turn(turn.role, rest, turn.name)
+        out.append(turn)
+    return out

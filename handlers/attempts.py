@@ -1,0 +1,96 @@
+"""Tries a plan's attempts until one answers, and judges those that failed.
+
+Rules:
+- the provider's place is taken before an attempt and given back after it, however it ends;
+- an attempt that was interrupted (the client left, the process drains) says nothing about the provider;
+- a further attempt only if the verdict allows it, the client has got nothing, and there is time left.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+
+from adapters.base import Verdict
+from adapters.classify import classify
+from freetheai import clock, errors, ids
+from freetheai.errors import ApiError
+from freetheai.log import RequestRecord
+from freetheai.metrics import Metrics
+from freetheai.routing import Attempt
+from freetheai.wire.events import UpstreamFailure
+
+# Runs one attempt and tells how the provider failed, None when it answered well.
+RunAttempt = Callable[[Attempt], Awaitable[UpstreamFailure | None]]
+
+
+class Attempts:
+    """The attempts of one request."""
+
+    def __init__(
+        self, record: RequestRecord, metrics: Metrics, *, deadline_s: float, is_interrupted: Callable[[], bool]
+    ) -> None:
+        """``deadline_s``: monotonic time after which nothing new is begun."""
+        self._record = record
+        self._metrics = metrics
+        self._deadline_s = deadline_s
+        self._is_interrupted = is_interrupted
+
+    async def run(self, plan: Iterator[Attempt], run: RunAttempt, has_begun: Callable[[], bool]) -> ApiError | None:
+        """None when one answered (or all was interrupted); else the last one's error, or None made by no attempt.
+
+        Raises:
+            NothingToTry: the plan was empty.
+        """
+        error: ApiError | None = None
+        is_empty = True
+        for attempt in plan:
+            is_empty = False
+            failure = await self._run_one(attempt, run)
+            if failure is None or self._is_interrupted():
+                return None
+            verdict = classify(failure, attempt.adapter.codes, clock.now_s())
+            error = self._judge(attempt, failure, verdict)
+            if has_begun() or not verdict.retry_elsewhere or clock.monotonic_s() > self._deadline_s:
+                break
+        if is_empty:
+            raise NothingToTry
+        return error
+
+    async def _run_one(self, attempt: Attempt, run: RunAttempt) -> UpstreamFailure | None:
+        record, provider, credential = self._record, attempt.provider, attempt.credential
+        record.attempts += 1
+        record.provider = provider.prefix
+        record.upstream_format = attempt.adapter.upstream.name
+        provider.begin(credential)
+        try:
+            failure = await run(attempt)
+        finally:
+            provider.end(credential)
+        if self._is_interrupted():
+            self._metrics.attempt_ended(provider.prefix, "canceled")
+        elif failure is None:
+            provider.succeeded(credential, attempt.model.upstream_model)
+            self._metrics.attempt_ended(provider.prefix, "success")
+        else:
+            self._metrics.attempt_ended(provider.prefix, failure.kind)
+        return failure
+
+    def _judge(self, attempt: Attempt, failure: UpstreamFailure, verdict: Verdict) -> ApiError:
+        """Tell the provider's health, note the failure for the log, and make the client's error of it."""
+        attempt.provider.failed(attempt.credential, attempt.model.upstream_model, verdict, clock.monotonic_s())
+        error_id = ids.error_id(attempt.provider.prefix) if verdict.row.has_error_id else ""
+        if verdict.row is errors.SERVER_ERROR:
+            error_id = ids.error_id("gw")
+        record = self._record
+        record.error_id = error_id
+        record.provider_status = failure.status or None
+        record.provider_error = describe(failure)
+        return ApiError(verdict.row, verdict.text, retry_after_s=verdict.retry_after_s, error_id=error_id)
+
+
+class NothingToTry(Exception):
+    """No provider may serve this alias now."""
+
+
+def describe(failure: UpstreamFailure) -> str:
+    """A failure in one line for the log: its kind and the provider's own fields (the log redacts them)."""
+    fields = (failure.kind, failure.phase, failure.code, failure.type, failure.param, failure.message, failure.trace)
+    return " | ".join(field for field in fields if field)

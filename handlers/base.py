@@ -1,0 +1,185 @@
+"""What every answer has, whatever the route: a request id, CORS headers, errors in the one envelope, one log line.
+
+Rules:
+- an ``ApiError`` from anywhere ends as its row says; anything else is our bug: 500, an error id, the traceback in the
+  log and nowhere else; Tornado's own refusals (405 …) speak the same JSON;
+- headers stand on every answer, errors too: ``clear()`` (which Tornado calls before an error) sets them again;
+- a handler takes what it needs from ``services``; there are no globals.
+"""
+
+from types import TracebackType
+from typing import Any, ClassVar
+
+import orjson
+from tornado.httputil import HTTPServerRequest
+from tornado.web import Application, HTTPError, RequestHandler
+
+from freetheai import admission, clock, errors, ids
+from freetheai.addresses import source_address
+from freetheai.admission import Gate, Visitor
+from freetheai.clients import client_name
+from freetheai.errors import ApiError
+from freetheai.limits import LimitNumbers, LimitRefused, limit_headers
+from freetheai.log import RequestRecord
+from freetheai.store.directory import Owner
+from handlers.services import Services
+
+JSON = "application/json"
+
+# Read by browsers only if exposed; the limit headers are what members' clients pace themselves by.
+EXPOSED_HEADERS = ", ".join(
+    ["Retry-After", "X-Request-Id", "Request-Id", "x-should-retry"]
+    + [
+        f"{family}-{field}"
+        for family in ("X-RateLimit", "X-Concurrency", "X-DailyLimit")
+        for field in ("Limit", "Remaining", "Reset")
+    ]
+)
+
+
+class BaseHandler(RequestHandler):
+    """The life of any request: ``prepare``, the method, ``finish`` or an error, one log line."""
+
+    # For metrics and the log: the contract's path of the route, never what the client wrote.
+    route: ClassVar[str] = "other"
+    # The error envelope differs on messages only.
+    is_messages: ClassVar[bool] = False
+
+    def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
+        # Before RequestHandler's own: it calls set_default_headers, which needs the id.
+        self.started_s = clock.monotonic_s()
+        # Set once the request has reached the limits: from then on every answer carries them.
+        self._limit_numbers: LimitNumbers | None = None
+        self.request_id = ids.request_id()
+        self.record = RequestRecord(request_id=self.request_id, method=request.method or "", route=self.route)
+        super().__init__(application, request, **kwargs)
+
+    def initialize(self, services: Services) -> None:
+        """Take the services the composer made."""
+        self.services = services
+
+    def set_default_headers(self) -> None:
+        """Headers of every answer."""
+        self.clear_header("Server")
+        self.set_header("X-Request-Id", self.request_id)
+        if self.is_messages:
+            self.set_header("request-id", self.request_id)
+        self.set_header("Access-Control-Allow-Origin", "*")
+        self.set_header("Access-Control-Expose-Headers", EXPOSED_HEADERS)
+
+    def prepare(self) -> None:
+        """Note who is calling; refuse while draining, and a body over the bound."""
+        headers = self.request.headers
+        self.record.address = source_address(
+            self.request.remote_ip or "",
+            headers.get("X-Forwarded-For", ""),
+            self.services.settings.server.trusted_proxies,
+        )
+        self.record.client = client_name(headers)
+        if self.services.is_draining:
+            raise ApiError(errors.DRAINING)
+        if getattr(self.request, "is_body_over_bound", False):
+            bound = self.services.settings.server.max_body_bytes
+            raise ApiError(
+                errors.CONTEXT_LENGTH_EXCEEDED,
+                f"prompt is too long: the request body is larger than {bound} bytes."
+                " Reduce context, attachments, or message history.",
+            )
+
+    async def admit(self, gates: tuple[Gate, ...] = admission.GATES) -> Owner:
+        """Pass the gates with the keys this request presents; afterwards the answer is the member's own."""
+        visitor = Visitor(self.record.address, self.record.client, presented_keys(self.request))
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Vary", "Authorization, x-api-key")
+        try:
+            return await admission.admit(visitor, self.services.house, gates)
+        finally:
+            if visitor.owner is not None:
+                self.record.user_id = visitor.owner.user_id
+                self.record.key_prefix = visitor.owner.key_prefix
+
+    def set_limit_headers(self, numbers: LimitNumbers) -> None:
+        """Show the member's limits on this answer, and on the error that may still replace it."""
+        self._limit_numbers = numbers
+        for name, value in limit_headers(numbers):
+            self.set_header(name, value)
+
+    def send_json(self, value: Any, status: int = 200) -> None:
+        """Finish with ``value`` as JSON; bytes are taken as JSON already."""
+        self.set_status(status)
+        self.set_header("Content-Type", JSON)
+        self.finish(value if isinstance(value, bytes) else orjson.dumps(value))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Turn whatever was raised into its row's status, headers and envelope (Tornado's hook)."""
+        self.refuse(self._as_api_error(status_code, kwargs.get("exc_info")))
+
+    def refuse(self, error: ApiError) -> None:
+        """Finish with ``error``; what was set but not sent before is gone except the default headers."""
+        self.note_error(error)
+        numbers = error.numbers if isinstance(error, LimitRefused) else self._limit_numbers
+        if numbers is not None:
+            self.set_limit_headers(numbers)
+        for name, value in error.headers().items():
+            self.set_header(name, value)
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Vary", "Authorization, x-api-key")
+        body = error.messages_envelope(self.request_id) if self.is_messages else error.envelope()
+        self.send_json(body, error.status)
+
+    def note_error(self, error: ApiError) -> None:
+        """Put ``error`` into the request's log line."""
+        self.record.status = error.status
+        self.record.type = error.type
+        self.record.error_id = error.error_id
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Log what is our fault, with its traceback, under the id the client is told."""
+        if isinstance(value, ApiError | HTTPError) or typ is None or value is None:
+            return
+        self.record.error_id = ids.error_id("gw")
+        self.services.logger.error(
+            "request failed",
+            extra={"request_id": self.request_id, "error_id": self.record.error_id},
+            exc_info=(typ, value, tb),
+        )
+
+    def on_finish(self) -> None:
+        """Log and count the request, once it is answered."""
+        if not self.record.status:
+            self.record.status = self.get_status()
+        self.conclude()
+
+    def conclude(self) -> None:
+        """Write the log line and count; once."""
+        if self.record.duration_ms is not None:
+            return
+        self.record.duration_ms = round((clock.monotonic_s() - self.started_s) * 1000, 1)
+        self.services.conclude(self.record)
+
+    def _as_api_error(self, status: int, exc_info: Any) -> ApiError:
+        raised = exc_info[1] if exc_info else None
+        if isinstance(raised, ApiError):
+            return raised
+        if status < 500:
+            return ApiError(errors.UNSUPPORTED_ROUTE if status in (404, 405) else errors.INVALID_REQUEST)
+        return ApiError(errors.SERVER_ERROR, error_id=self.record.error_id or ids.error_id("gw"))
+
+
+def presented_keys(request: HTTPServerRequest) -> tuple[str, ...]:
+    """The keys a request carries, in the order they count, each once: Bearer, `x-api-key`, `api-key`."""
+    keys: list[str] = []
+    for value in request.headers.get_list("Authorization"):
+        scheme, _, rest = value.strip().partition(" ")
+        if scheme.lower() == "bearer":
+            keys.append(rest.strip())
+        elif scheme.startswith("fta_"):
+            keys.append(f"{scheme} {rest}".strip())
+    for name in ("x-api-key", "api-key"):
+        keys.extend(value.strip() for value in request.headers.get_list(name))
+    return tuple(dict.fromkeys(key for key in keys if key))

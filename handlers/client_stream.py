@@ -1,0 +1,143 @@
+"""The client's end of a stream: head, pieces, keep-alives, back-pressure, and the client that leaves or stalls.
+
+Rules:
+- status and headers go out with the first piece, or after ten seconds with a keep-alive: until then an error keeps its
+  own status;
+- while a write is unfinished nothing else is written (only the newest write's future is ever resolved); whoever feeds
+  this stream holds until ``on_drained``;
+- a keep-alive stands only between pieces, after ``keepalive_s`` seconds in which the client got nothing;
+- a client that takes nothing for ``stall_s`` seconds is closed.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from tornado.concurrent import Future
+from tornado.web import RequestHandler
+
+# How long the head may wait for the first piece before it is sent alone (seconds).
+HEAD_WITHIN_S: Final = 10.0
+
+STREAM_HEADERS: Final = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache, no-store, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+class ClientStream:
+    """Writes one event stream to one client."""
+
+    def __init__(
+        self,
+        handler: RequestHandler,
+        *,
+        keep_alive: bytes,
+        keepalive_s: float,
+        stall_s: float,
+        started_s: float,
+        on_drained: Callable[[], None],
+    ) -> None:
+        self.is_open = False
+        self.is_closed = False
+        self.first_sent_ms: float | None = None
+        self._started_s = started_s
+        self._handler = handler
+        self._keep_alive = keep_alive
+        self._keepalive_s = keepalive_s
+        self._stall_s = stall_s
+        self._on_drained = on_drained
+        self._loop = asyncio.get_running_loop()
+        self._pending: Future[None] | None = None
+        self._last_sent_s = self._loop.time()
+        self._silence_timer = self._loop.call_later(HEAD_WITHIN_S, self._after_silence)
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._drained: asyncio.Event | None = None
+
+    def send(self, data: bytes) -> bool:
+        """Write whole events; False when the client has not taken them yet (then wait for ``on_drained``)."""
+        if self.first_sent_ms is None:
+            self.first_sent_ms = round((self._loop.time() - self._started_s) * 1000, 1)
+        return self._write(data)
+
+    async def drained(self) -> None:
+        """Wait until the client has taken everything, or has gone."""
+        if self._pending is None or self.is_closed:
+            return
+        self._drained = asyncio.Event()
+        await self._drained.wait()
+
+    def close(self) -> None:
+        """No more keep-alives: the answer is over or the client has gone."""
+        self.is_closed = True
+        self._silence_timer.cancel()
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+        if self._drained is not None:
+            self._drained.set()
+
+    def _write(self, data: bytes) -> bool:
+        if self.is_closed:
+            return True
+        self._last_sent_s = self._loop.time()
+        connection = self._handler.request.connection
+        if connection is None:
+            return True
+        written = connection.write(data) if self.is_open else self._open(data)
+        if written.done():
+            return True
+        self._pending = written
+        self._watch_for_stall()
+        written.add_done_callback(self._written)
+        return False
+
+    def _open(self, data: bytes) -> "Future[None]":
+        self.is_open = True
+        handler = self._handler
+        for name, value in STREAM_HEADERS.items():
+            handler.set_header(name, value)
+        # Without it Nagle's algorithm keeps a token waiting for the acknowledgement of the one before.
+        handler.request.connection.stream.set_nodelay(True)  # type: ignore[union-attr]
+        handler.write(data)
+        return handler.flush()
+
+    def _written(self, written: "Future[None]") -> None:
+        if self._pending is not written:
+            return
+        self._pending = None
+        self._last_sent_s = self._loop.time()
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+        if written.cancelled() or written.exception() is not None:
+            return  # The connection broke: on_connection_close tells.
+        if self._drained is not None:
+            self._drained.set()
+        if not self.is_closed:
+            self._on_drained()
+
+    def _after_silence(self) -> None:
+        """Send a keep-alive if the client got nothing for long; look again when that can next be the case."""
+        wait_s = self._keepalive_s if self.is_open else HEAD_WITHIN_S
+        silent_s = self._loop.time() - self._last_sent_s
+        if self._pending is None and silent_s >= wait_s:
+            self._write(self._keep_alive)
+            silent_s = 0.0
+            wait_s = self._keepalive_s
+        self._silence_timer = self._loop.call_later(max(wait_s - silent_s, 0.01), self._after_silence)
+
+    def _watch_for_stall(self) -> None:
+        stream = self._handler.request.connection.stream  # type: ignore[union-attr]
+        taken = stream._total_write_done_index
+
+        def check() -> None:
+            nonlocal taken
+            if self._pending is None or self.is_closed:
+                return
+            if stream._total_write_done_index == taken:
+                stream.close()
+                return
+            taken = stream._total_write_done_index
+            self._stall_timer = self._loop.call_later(self._stall_s, check)
+
+        self._stall_timer = self._loop.call_later(self._stall_s, check)

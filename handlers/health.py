@@ -1,0 +1,14 @@
+"""`GET /v1/health`: how the gateway, its providers and its dependencies are doing; for everyone, on every page view."""
+
+from handlers.base import BaseHandler
+
+
+class HealthHandler(BaseHandler):
+    """No key, no gate; the answer is a second old at most."""
+
+    route = "/v1/health"
+
+    def get(self) -> None:
+        """Answer 200 with the state of everything."""
+        self.set_header("Cache-Control", "public, max-age=1")
+        self.send_json(self.services.health_cache.get(self.services))
