@@ -44,6 +44,7 @@ class StreamAnswer:
     async def run(self) -> None:
         """Answer; raises ``ApiError`` when nothing has been sent and nothing can be."""
         handler, exchange = self._handler, self._exchange
+        handler.services.metrics.stream_opened()
         try:
             error = await handler.attempts().run(
                 handler.services.router.plan(exchange.model, exchange.request.format, exchange.may_use),
@@ -56,6 +57,7 @@ class StreamAnswer:
             raise handler.services.router.unavailable(exchange.model) from None
         finally:
             self.client.close()
+            handler.services.metrics.stream_closed()
 
     @property
     def _has_begun(self) -> bool:
@@ -92,7 +94,7 @@ class StreamAnswer:
         """End with ``error``: as an HTTP error while that is possible, else as the stream's last event."""
         if self._stream is not None and self._has_begun:
             self._note(self._stream)
-        if not self.client.is_open or self.client.is_closed or self._attempt is None:
+        if not self.client.is_open or self._attempt is None:
             raise error
         await self.client.drained()
         await self._handler.settle(self._exchange.lease, is_success=False)

@@ -31,10 +31,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", required=True, help="a GGUF file")
     parser.add_argument("--port", required=True, type=int)
     parser.add_argument("--alias", default=ALIAS, help="the model's name in requests")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=_usual_threads(), help="default: half the processors, at most 4")
     parser.add_argument("--parallel", type=int, default=4, help="answers made at the same time")
     parser.add_argument("--context", type=int, default=8192, help="tokens, shared by the answers made at the same time")
     return parser.parse_args()
+
+
+def _usual_threads() -> int:
+    # Computing threads wait for the slowest of them, so all must find a processor that is free.
+    return max(1, min(4, (os.cpu_count() or 1) // 2))
 
 
 def _serve(options: argparse.Namespace) -> object:
@@ -50,6 +55,9 @@ def _serve(options: argparse.Namespace) -> object:
     params.kv_unified = True  # one answer alone may use the whole context
     params.cpuparams.n_threads = options.threads
     params.cpuparams_batch.n_threads = options.threads
+    # Threads that wait by spinning take the processor from those they wait for, where others want it too.
+    params.cpuparams.poll = 0
+    params.cpuparams_batch.poll = 0
     params.n_gpu_layers = 0
     params.use_jinja = True  # chat templates with tools
     params.cache_ram_mib = 128  # of past prompts; the default is 8 GiB

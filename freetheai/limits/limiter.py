@@ -14,7 +14,7 @@ Rules:
 import asyncio
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from freetheai import clock, errors
@@ -70,14 +70,13 @@ class LimitRefused(ApiError):
 
 @dataclass(frozen=True, slots=True)
 class _Settlement:
-    """A step that ends a lease: ``script`` with ``args``, tried until ``give_up_s`` (monotonic clock)."""
+    """A step that ends a lease (its id is the first of ``args``), tried until ``give_up_s`` (monotonic clock)."""
 
     account: str
-    lease_id: str
     script: Script
     args: tuple[Part, ...]
     is_success: bool
-    give_up_s: float
+    give_up_s: float = field(default_factory=lambda: clock.monotonic_s() + SETTLE_PATIENCE_S)
 
 
 class Limiter:
@@ -94,7 +93,7 @@ class Limiter:
         self._window_us = round(window_s * 1_000_000)
         self._scripts = load_scripts(clock=clock_lua)
         self._tasks = TaskGroup()
-        self._unsettled: dict[str, _Settlement] = {}
+        self._unsettled: dict[Part, _Settlement] = {}
         self._settling: asyncio.Task[None] | None = None
         self._is_away = False
 
@@ -128,7 +127,7 @@ class Limiter:
             raise ApiError(errors.DEPENDENCY_UNAVAILABLE) from error
         except (RedisFailure, asyncio.CancelledError) as error:
             # Redis may have granted it all the same.
-            self._settle_later(self._ending(self._scripts.abandon, account, (lease_id,)))
+            self._settle_later(_Settlement(account, self._scripts.abandon, (lease_id,), is_success=False))
             if isinstance(error, asyncio.CancelledError):
                 raise
             raise ApiError(errors.DEPENDENCY_UNAVAILABLE) from error
@@ -161,14 +160,12 @@ class Limiter:
             return
         lease.is_settled = True
         args = (lease.lease_id, int(is_success), lease.policy.daily_successes)
-        settlement = self._ending(self._scripts.settle, lease.account, args, is_success=is_success)
         try:
-            await self._settle(settlement)
-        except RedisFailure:
-            self._settle_later(settlement)
-        except asyncio.CancelledError:
-            self._settle_later(settlement)
-            raise
+            await self._run(self._scripts.settle, lease.account, args)
+        except (RedisFailure, asyncio.CancelledError) as error:
+            self._settle_later(_Settlement(lease.account, self._scripts.settle, args, is_success=is_success))
+            if isinstance(error, asyncio.CancelledError):
+                raise
 
     async def standing(self, account: str, policy: LimitPolicy) -> LimitNumbers:
         """Where the account stands just now; takes nothing.
@@ -204,18 +201,11 @@ class Limiter:
 
     # Settlements that Redis did not take.
 
-    def _ending(self, script: Script, account: str, args: tuple[Any, ...], *, is_success: bool = False) -> _Settlement:
-        give_up_s = clock.monotonic_s() + SETTLE_PATIENCE_S
-        return _Settlement(account, args[0], script, args, is_success, give_up_s)
-
-    async def _settle(self, settlement: _Settlement) -> None:
-        await self._run(settlement.script, settlement.account, settlement.args)
-
     def _settle_later(self, settlement: _Settlement) -> None:
         # A failure that finds no room expires by itself, a success would be lost.
         if not settlement.is_success and len(self._unsettled) >= MAX_UNSETTLED:
             return
-        self._unsettled[settlement.lease_id] = settlement
+        self._unsettled[settlement.args[0]] = settlement
         if self._settling is None or self._settling.done():
             self._settling = self._tasks.start(self._settle_unsettled(), "late settlements")
 
@@ -230,7 +220,7 @@ class Limiter:
         """Try all once; stop at the first that gets no answer, since the others would wait as long."""
         for lease_id, settlement in list(self._unsettled.items()):
             try:
-                await self._settle(settlement)
+                await self._run(settlement.script, settlement.account, settlement.args)
                 del self._unsettled[lease_id]
             except RedisFailure as error:
                 if settlement.give_up_s <= clock.monotonic_s():

@@ -142,7 +142,7 @@ def test_without_redis_the_key_is_made_and_printed_all_the_same(run, monkeypatch
 
 
 def test_a_redis_url_that_is_none_is_refused(run, monkeypatch):
-    monkeypatch.setenv("FREETHEAI_REDIS_URL", "http://127.0.0.1/")
+    monkeypatch.setenv("FREETHEAI_REDIS_URL", "redis://127.0.0.1:99999/")
     refused = run("keys", "issue", "--user", "ann")
     assert refused.status == 1 and "redis.url" in refused.err
 

@@ -61,7 +61,7 @@ def program(
     database = new_database()
     sections = {
         "mongodb": {"url": shared_server().url, "database": database},
-        "redis": {"url": redis_server.url, "prefix": database},
+        "redis": {"url": redis_server.url, "prefix": database[-16:]},
         "limits": WIDE_LIMITS,
         "providers.fake": _provider(upstream.url),
         "providers.spare": _provider(spare.url),

@@ -29,6 +29,9 @@ class RawClient:
     def __exit__(self, *_: object) -> None:
         self.socket.close()
 
+    def __del__(self) -> None:
+        self.socket.close()
+
     def post(self, path: str, body: Any, key: str, headers: dict[str, str] | None = None) -> Self:
         payload = body if isinstance(body, bytes) else orjson.dumps(body)
         lines = [f"POST {path} HTTP/1.1", "Host: gateway", f"Content-Length: {len(payload)}"]

@@ -144,7 +144,8 @@ def _read_choice(choice: dict[str, Any], seen: ChoiceSummary, facts: RequestFact
         assert "role" not in delta, "the role comes once"
     seen.text += _text(delta, "content")
     seen.reasoning += next(
-        (text for text in (_text(delta, key) for key in ("reasoning_content", "reasoning", "reasoning_text")) if text), ""
+        (text for text in (_text(delta, key) for key in ("reasoning_content", "reasoning", "reasoning_text")) if text),
+        "",
     )
     seen.refusal += _text(delta, "refusal")
     pieces = delta.get("tool_calls")

@@ -30,9 +30,9 @@ _CHEAP_CHECK_CHARS: Final = 4096
 
 @dataclass(slots=True)
 class Call:
-    """One call of an answer. ``number`` counts from 0 in order of appearance; ``block`` is the decoder's."""
+    """One call of an answer. ``number`` counts the announced ones from 0; ``block`` is the decoder's."""
 
-    number: int
+    number: int = -1
     call_id: str = ""
     name: str = ""
     custom: bool = False
@@ -92,10 +92,11 @@ class Call:
 class CallTracker:
     """The calls of one answer (one choice). ``names`` are the tools the request offered, as it offered them."""
 
-    __slots__ = ("_by_id", "_by_index", "_ids", "_names", "calls", "is_overflowing", "seed")
+    __slots__ = ("_announced", "_by_id", "_by_index", "_ids", "_names", "calls", "is_overflowing", "seed")
 
     def __init__(self, names: Collection[str], seed: str = "") -> None:
         self._names = names
+        self._announced = 0
         self._by_index: dict[int, Call] = {}
         self._by_id: dict[str, Call] = {}
         self._ids: set[str] = set()
@@ -126,6 +127,8 @@ class CallTracker:
 
     def announce(self, call: Call) -> None:
         """From now on id and name are fixed; an id that never came is made."""
+        call.number = self._announced
+        self._announced += 1
         call.call_id = call.call_id or made_call_id(self.seed, call.number)
         call.is_announced = True
 
@@ -156,7 +159,7 @@ class CallTracker:
         return has_arguments and call.is_complete()
 
     def _new(self, index: int | None) -> Call:
-        call = Call(len(self.calls))
+        call = Call()
         if len(self.calls) >= MAX_CALLS:
             self.is_overflowing = True
             return call
@@ -171,7 +174,8 @@ class CallTracker:
         if piece_id and not call.upstream_id:
             call.upstream_id = piece_id
             # Two calls with one id could not be told apart in the results.
-            call.call_id = made_call_id(self.seed + piece_id, call.number) if piece_id in self._ids else piece_id
+            call.call_id = made_call_id(self.seed + piece_id, len(self._ids)) if piece_id in self._ids else piece_id
+            self._ids.add(call.call_id)
             self._ids.add(piece_id)
             self._by_id[piece_id] = call
         if name and name != call.name:

@@ -191,7 +191,7 @@ class ChatRelay(FrameRelay):
         state.has_role = True
         for key in _TEXT_KEYS:
             text = delta.get(key)
-            if not text:
+            if text is None or text == "":
                 continue
             if type(text) is str:
                 state.seen.add(key)
@@ -238,7 +238,7 @@ class ChatRelay(FrameRelay):
         is_untouched = True
         for position, piece in enumerate(pieces):
             mended = self._piece(piece, position, state) if isinstance(piece, dict) else None
-            is_untouched = is_untouched and mended is piece
+            is_untouched = is_untouched and mended is piece is not None
             if mended is not None:
                 sent.append(mended)
         if is_untouched:
@@ -272,6 +272,11 @@ class ChatRelay(FrameRelay):
             self.failure = finish.empty_failure(reason, self.usage)
         if self.failure is not None:
             return
+        if not states:
+            # Tokens were spent on nothing that is shown: an answer all the same.
+            self._begin({})
+            states = [self._state(0)]
+            out.append(_event({**self._head, "choices": [ended_choice(0, {"role": "assistant", "content": ""}, None)]}))
         for state in states:
             self._end_choice(state, out)
         has_calls = bool(states) and any(call.is_announced for call in states[0].calls.calls)
