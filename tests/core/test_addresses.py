@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from freetheai.addresses import NetworkSet, parse_address, parse_network, source_address
 
 TRUSTED = [parse_network("127.0.0.1/32"), parse_network("10.0.0.0/8"), parse_network("::1/128")]
@@ -52,7 +53,9 @@ def test_a_ban_covers_its_network_and_nothing_else(ban: str, address: str, is_ba
 
 def test_ten_thousand_bans_cost_what_ten_do() -> None:
     def cost(count: int) -> float:
-        bans = NetworkSet((parse_network(f"{10 + n // 65536}.{n // 256 % 256}.{n % 256}.0/24"), "") for n in range(count))
+        bans = NetworkSet(
+            (parse_network(f"{10 + n // 65536}.{n // 256 % 256}.{n % 256}.0/24"), "") for n in range(count)
+        )
         addresses = [f"99.{n % 256}.{n // 256}.1" for n in range(2000)]
         for address in addresses:
             parse_address(address)

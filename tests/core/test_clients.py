@@ -1,6 +1,7 @@
 """Client names from headers."""
 
 import pytest
+
 from freetheai.clients import client_name
 
 

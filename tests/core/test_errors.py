@@ -1,6 +1,7 @@
 """The error table is the contract's, and its one envelope."""
 
 import pytest
+
 from freetheai import errors
 from freetheai.errors import ApiError, ErrorSpec
 

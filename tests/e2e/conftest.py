@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
+
 from fakes.upstream import ScriptedUpstream, run_in_thread
 from support.mongo_server import new_database, shared_server
 from support.program import Program

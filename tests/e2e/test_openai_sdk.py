@@ -2,8 +2,9 @@
 
 import openai
 import pytest
-from fakes.upstream import Cut, ScriptedUpstream, ShortError, chat_body, chat_events, chat_stream, stream
 from openai import OpenAI
+
+from fakes.upstream import Cut, ScriptedUpstream, ShortError, chat_body, chat_events, chat_stream, stream
 from support.program import Program
 
 HELLO = [{"role": "user", "content": "Say hello."}]

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import psutil
 import pytest
+
 from fakes.upstream import (
     Cut,
     Delay,
@@ -110,7 +111,9 @@ def test_an_error_in_band_ends_the_stream_with_our_row(program: Program, upstrea
     ("reply", "status", "error_type"),
     [
         pytest.param(ShortError(500), 502, "provider_error", id="500"),
-        pytest.param(ShortError(503, b"<html><title>502</title></html>"), 503, "provider_unavailable", id="503 in HTML"),
+        pytest.param(
+            ShortError(503, b"<html><title>502</title></html>"), 503, "provider_unavailable", id="503 in HTML"
+        ),
         pytest.param(ShortError(429), 429, "rate_limit_error", id="429"),
         pytest.param(ShortError(400), 400, "invalid_request_error", id="400"),
         pytest.param(
@@ -292,5 +295,3 @@ def test_a_failure_after_the_head_went_out_alone_is_an_event(
     client = RawClient(program.port).post("/v1/chat/completions", CHAT, key).read_head()
     assert client.status == 200
     assert error_of(client.read_all())["type"] == "provider_error"
-
-

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
+
 from fakes.upstream import ScriptedUpstream, chat_body
 from support.program import Program
 
@@ -137,7 +138,9 @@ def test_a_preflight_allows_what_it_asks_for(program: Program) -> None:
         pytest.param({"authorization": "bEaReR   {key}  "}, id="bearer in any case with space around the key"),
         pytest.param({"x-api-key": "{key}"}, id="x-api-key"),
         pytest.param({"api-key": " {key} "}, id="api-key"),
-        pytest.param({"Authorization": "Bearer dummy", "x-api-key": "{key}"}, id="a dummy in one, the key in the other"),
+        pytest.param(
+            {"Authorization": "Bearer dummy", "x-api-key": "{key}"}, id="a dummy in one, the key in the other"
+        ),
     ],
 )
 def test_a_key_is_read_from_where_clients_put_it(program: Program, key: str, headers: dict[str, str]) -> None:

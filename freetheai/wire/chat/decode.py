@@ -32,6 +32,7 @@ from freetheai.wire.chat.parts import (
     is_thought,
     logprobs_of,
     output_parts,
+    plain_text_key,
     reasoning_of,
     usage_of,
 )
@@ -41,6 +42,7 @@ from freetheai.wire.formats import Quirks
 from freetheai.wire.jsontext import loads
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.sse import Frame, SseSplitter
+from freetheai.wire.template import TextTemplates
 from freetheai.wire.think import ThinkSplitter
 from freetheai.wire.toolcalls import answer_seed, changed_names, custom_input, tool_sent_name
 
@@ -58,6 +60,7 @@ class ChatDecoder:
         self._calls = CallTracker(frozenset(tool_sent_name(tool) for tool in request.tools))
         self._custom_names = frozenset(tool_sent_name(tool) for tool in request.tools if tool.custom)
         self._think = ThinkSplitter() if quirks.raw_think else None
+        self._templates = TextTemplates()
         self._has_started = False
         self._is_over = False
         self._finish_word = ""
@@ -88,6 +91,11 @@ class ChatDecoder:
     def _frame(self, frame: Frame, events: list[Event]) -> None:
         if self._is_over:
             return
+        if (match := self._templates.match(frame.data)) is not None:
+            template, _, text = match
+            if text:
+                self._blocks.text(events, "text" if template.key == "content" else "thinking", text)
+            return
         if frame.data.strip() == DONE:
             self.complete(events, is_marked=True)
             return
@@ -102,6 +110,8 @@ class ChatDecoder:
             self._fail_as(events, error_fields(chunk))
         elif isinstance(chunk, dict):
             self.chunk(chunk, events)
+            if self._think is None and not self._is_over and (key := plain_text_key(chunk)):
+                self._templates.learn(frame.data, key)
         elif isinstance(chunk, list) and (fields := error_fields(chunk)):
             self._fail_as(events, fields)
 

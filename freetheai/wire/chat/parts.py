@@ -79,6 +79,20 @@ def reasoning_of(delta: dict[str, Any]) -> str:
     return ""
 
 
+def plain_text_key(chunk: dict[str, Any]) -> str:
+    """The member that holds the text of a chunk which is nothing else but that one text; "" for other chunks."""
+    choices = chunk.get("choices")
+    choice = choices[0] if isinstance(choices, list) and len(choices) == 1 else None
+    if not isinstance(choice, dict) or choice.get("finish_reason") is not None or chunk.get("usage") is not None:
+        return ""
+    delta = choice.get("delta")
+    if not isinstance(delta, dict) or "message" in choice or "usage" in choice or choice.get("logprobs"):
+        return ""
+    filled = [key for key, value in delta.items() if value and key != "role"]
+    key = filled[0] if len(filled) == 1 else ""
+    return key if (key == "content" or key in REASONING_KEYS) and isinstance(delta[key], str) else ""
+
+
 def is_thought(delta: dict[str, Any]) -> bool:
     """Whether the content of this delta is a thought summary (Gemini's OpenAI-compatible face)."""
     extra = delta.get("extra_content")

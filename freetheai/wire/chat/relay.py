@@ -40,6 +40,7 @@ from freetheai.wire.chat.parts import (
     finish_word,
     is_filter_sentence,
     output_parts,
+    plain_text_key,
     usage_of,
 )
 from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
@@ -48,6 +49,7 @@ from freetheai.wire.jsontext import loads
 from freetheai.wire.relay import FrameRelay, HeadSplice, without
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.sse import Frame
+from freetheai.wire.template import TextTemplates
 from freetheai.wire.toolcalls import answer_seed
 from freetheai.wire.translate import estimated_usage
 from freetheai.wire.usage import to_chat
@@ -67,11 +69,17 @@ class ChatRelay(FrameRelay):
         self._states: dict[int, ChoiceState] = {}
         self._names = frozenset(tool.name for tool in request.tools)
         self._splice = HeadSplice("choices", self._edited)
+        self._templates = TextTemplates()
 
     def _error(self, error: ApiError) -> bytes:
         return error_events(error)
 
     def _frame(self, frame: Frame, out: list[bytes]) -> None:
+        if (match := self._templates.match(frame.data)) is not None:
+            template, raw, text = match
+            self.output_chars += len(text)
+            out.append(template.new_head + raw + template.new_tail)
+            return
         if frame.data.strip() == b"[DONE]":
             self._complete(out, is_marked=True)
             return
@@ -105,15 +113,18 @@ class ChatRelay(FrameRelay):
             return
         if not self._head:
             self._begin(chunk)
+        # Learned only once the role is out: until then the same chunk is treated otherwise.
+        key = plain_text_key(chunk) if all(state.has_role for state in self._states.values()) and self._states else ""
         sent, is_untouched = self._choices(choices, chunk, data)
         if self.failure is not None or not sent:
             return
+        text = b""
         if is_untouched and chunk.get("usage") is None:
             text = self._splice.splice(data, chunk)
-            if text:
-                out.append(b"data: " + text + b"\n\n")
-                return
-        out.append(self._written(chunk, sent))
+        event = b"data: " + text + b"\n\n" if text else self._written(chunk, sent)
+        out.append(event)
+        if key:
+            self._templates.learn(data, key, event)
 
     def _choices(self, choices: list[Any], chunk: dict[str, Any], data: bytes) -> tuple[list[dict[str, Any]], bool]:
         """The choices as they are sent now, and whether they are those that came."""
