@@ -12,6 +12,7 @@ from adapters.base import Adapter
 FAMILIES: dict[str, tuple[str, ...]] = {
     "openai": ("chat",),
     "llamacpp": ("chat",),
+    "gemini": ("gemini",),
 }
 
 

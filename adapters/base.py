@@ -81,16 +81,25 @@ def no_headers(request: ChatRequest, conversation: str) -> Mapping[str, str]:
     return {}
 
 
+def joined_url(base_url: str, path: str) -> str:
+    """``path`` on ``base_url``; a `/v1` at the end of the one and the beginning of the other counts once."""
+    base = base_url.rstrip("/")
+    if path.startswith("/v1/"):
+        base = base.removesuffix("/v1")
+    return base + path
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """One family and format. ``path`` is appended to the provider's `base_url`; ``{model}`` and ``{method}`` in it are
-    filled in (Gemini). ``headers(request, conversation)`` adds what the provider demands: ``conversation`` is an opaque
-    stable id of the member's conversation.
+    """One family and format. ``path`` is appended to the provider's `base_url`, ``{model}`` in it filled in (Gemini);
+    ``stream_path`` is the path of streams where it is another. ``headers(request, conversation)`` adds what the
+    provider demands: ``conversation`` is an opaque stable id of the member's conversation.
     """
 
     family: str
     upstream: UpstreamFormat
     path: str
+    stream_path: str = ""
     auth: AuthStyle = "bearer"
     quirks: Quirks = field(default_factory=Quirks)
     codes: CodeTable = NO_CODES

@@ -47,7 +47,7 @@ from freetheai.tasks import TaskGroup
 from freetheai.upstream import Upstream
 from freetheai.usage import Ledger
 from handlers.admin import make_admin_application
-from handlers.body import SERVER_BOUND_FACTOR
+from handlers.body import SERVER_BOUND_BYTES
 from handlers.health_document import HealthCache
 from handlers.routes import GatewayApplication
 from handlers.services import Services
@@ -61,7 +61,7 @@ LOCAL_ALIAS: Final = "loc/smollm2-135m"
 _LOCAL_CATALOG: Final = Path(__file__).with_name("local_model.toml")
 _BANS_EVERY_S: Final = 10.0
 _LAG_EVERY_S: Final = 0.5
-_NOTICES_EVERY_S: Final = 0.2
+_NOTICES_EVERY_S: Final = 0.1
 # After the drain's end, how long (seconds) broken-off answers may take to write their last event.
 _LAST_WORDS_S: Final = 2.0
 # Claude Code sends long lists of features in its headers.
@@ -329,7 +329,7 @@ class Gateway:
         server = self._settings.server
         public = HTTPServer(
             GatewayApplication(services),
-            max_body_size=server.max_body_bytes * SERVER_BOUND_FACTOR,
+            max_body_size=SERVER_BOUND_BYTES,
             max_header_size=_MAX_HEADER_BYTES,
         )
         port = self._open_port(public, server.host, server.port, "server.port")

@@ -8,8 +8,9 @@ Rules:
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from urllib.parse import quote
 
-from adapters.base import Adapter
+from adapters.base import Adapter, joined_url
 from freetheai import clock, errors
 from freetheai.catalog import Catalog, Model
 from freetheai.errors import ApiError
@@ -30,10 +31,10 @@ class Attempt:
     adapter: Adapter
     target: Target
 
-    @property
-    def url(self) -> str:
-        """Where to post."""
-        return self.provider.settings.base_url.rstrip("/") + self.adapter.path
+    def url(self, *, stream: bool) -> str:
+        """Where to post: some providers have the model in the path, and another path for streams."""
+        path = (stream and self.adapter.stream_path) or self.adapter.path
+        return joined_url(self.provider.settings.base_url, path.replace("{model}", quote(self.target.model, safe="")))
 
 
 class Router:

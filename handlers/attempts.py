@@ -6,7 +6,9 @@ Rules:
 - a further attempt only if the verdict allows it, the client has got nothing, and there is time left.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+import re
+from collections.abc import Awaitable, Callable, Container, Iterator
+from typing import Final
 
 from adapters.base import Verdict
 from adapters.classify import classify
@@ -17,6 +19,9 @@ from freetheai.metrics import Metrics
 from freetheai.routing import Attempt
 from freetheai.wire.events import UpstreamFailure
 
+# How a verdict names the parameter that a provider complained of.
+_PARAMETER: Final = re.compile(r"\(parameter: ([A-Za-z0-9_]+)")
+
 # Runs one attempt and tells how the provider failed, None when it answered well.
 RunAttempt = Callable[[Attempt], Awaitable[UpstreamFailure | None]]
 
@@ -25,9 +30,18 @@ class Attempts:
     """The attempts of one request."""
 
     def __init__(
-        self, record: RequestRecord, metrics: Metrics, *, deadline_s: float, is_interrupted: Callable[[], bool]
+        self,
+        record: RequestRecord,
+        metrics: Metrics,
+        *,
+        own_fields: Container[str],
+        deadline_s: float,
+        is_interrupted: Callable[[], bool],
     ) -> None:
-        """``deadline_s``: monotonic time after which nothing new is begun."""
+        """``own_fields``: top-level names of the client's request. ``deadline_s``: monotonic time after which nothing
+        new is begun.
+        """
+        self._own_fields = own_fields
         self._record = record
         self._metrics = metrics
         self._deadline_s = deadline_s
@@ -83,7 +97,13 @@ class Attempts:
         record.error_id = error_id
         record.provider_status = failure.status or None
         record.provider_error = describe(failure)
-        return ApiError(verdict.row, verdict.text, retry_after_s=verdict.retry_after_s, error_id=error_id)
+        text = verdict.text if self._names_own_field(verdict.text) else ""
+        return ApiError(verdict.row, text, retry_after_s=verdict.retry_after_s, error_id=error_id)
+
+    def _names_own_field(self, text: str) -> bool:
+        """Whether a parameter that ``text`` names, if it names one, stands in the client's own request."""
+        named = _PARAMETER.search(text)
+        return named is None or named.group(1) in self._own_fields
 
 
 class NothingToTry(Exception):

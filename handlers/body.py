@@ -1,7 +1,8 @@
 """Reads a request's body within our bound, so that a body that is too large still gets its JSON answer.
 
-Tornado's own bound closes the connection without a word, and answering while the client still uploads resets it. So
-the server's bound is several times ours: what exceeds ours is read and dropped, then the handler refuses.
+Tornado's own bound closes the connection without a word, and an answer sent while the client still uploads is mostly
+lost to the reset that follows. So Tornado's is out of reach, and what exceeds ours is read and dropped; only past
+``DRAIN_BYTES`` more do we answer without having read to the end.
 """
 
 from collections.abc import Awaitable
@@ -15,8 +16,10 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 
-# Past this many times our bound the connection is closed: nobody means to send that.
-SERVER_BOUND_FACTOR: Final = 4
+# What is read and dropped beyond the bound for the sake of an orderly answer.
+DRAIN_BYTES: Final = 128 * 1024 * 1024
+# Tornado's own bound: never met, since ours comes first.
+SERVER_BOUND_BYTES: Final = 2**50
 
 
 class BoundedBody(HTTPMessageDelegate):
@@ -26,6 +29,7 @@ class BoundedBody(HTTPMessageDelegate):
         self._delegate = delegate
         self._request = request
         self._left_bytes = max_bytes
+        self._is_handled = False
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -37,14 +41,19 @@ class BoundedBody(HTTPMessageDelegate):
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Keep the piece while the bound allows."""
         self._left_bytes -= len(chunk)
-        if self._left_bytes < 0:
-            self._request.is_body_over_bound = True  # type: ignore[attr-defined]
-            return None
-        return self._delegate.data_received(chunk)
+        if self._left_bytes >= 0:
+            return self._delegate.data_received(chunk)
+        self._request.is_body_over_bound = True  # type: ignore[attr-defined]
+        if self._left_bytes < -DRAIN_BYTES:
+            # The handler's refusal ends the connection, since the body has not been read.
+            self.finish()
+        return None
 
     def finish(self) -> None:
-        """The body is complete: the handler runs."""
-        self._delegate.finish()
+        """The body is complete, or has been given up: the handler runs."""
+        if not self._is_handled:
+            self._is_handled = True
+            self._delegate.finish()
 
     def on_connection_close(self) -> None:
         """The client left while sending."""

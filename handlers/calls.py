@@ -31,7 +31,7 @@ def make_call(attempt: Attempt, request: ChatRequest, user_id: str) -> UpstreamC
     headers.extend(f"{name}: {value}" for name, value in extra.items())
     return UpstreamCall(
         method="POST",
-        url=attempt.url,
+        url=attempt.url(stream=request.stream),
         headers=headers,
         body=write(request, attempt.target, attempt.adapter.quirks),
         timeouts=call_timeouts(attempt.provider.settings.timeouts),

@@ -34,6 +34,8 @@ class GenerationHandler(BaseHandler):
     """Chat, messages and responses differ in ``client_format`` only."""
 
     client_format: ClassVar[ClientFormat]
+    # The catalog's route that must be open for this one, where that is another.
+    served_route: ClassVar[str] = ""
 
     def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
         super().__init__(application, request, **kwargs)
@@ -79,7 +81,7 @@ class GenerationHandler(BaseHandler):
             raise ApiError(errors.UNKNOWN_ALIAS, "unknown aliased model. Use a model from GET /v1/models.")
         self.record.alias = model.id
         self.record.stream = request.stream
-        if not model.serves(self.route):
+        if not model.serves(self.served_route or self.route):
             raise ApiError(
                 errors.INVALID_REQUEST, f"This model is not served here. Its routes: {', '.join(model.routes)}."
             )
@@ -94,11 +96,12 @@ class GenerationHandler(BaseHandler):
             self.services.metrics.lease_given_back()
             await self.services.limiter.settle(lease, is_success=is_success)
 
-    def attempts(self) -> Attempts:
+    def attempts(self, request: ChatRequest) -> Attempts:
         """A fresh run of attempts for this request."""
         return Attempts(
             self.record,
             self.services.metrics,
+            own_fields=request.body,
             deadline_s=self.started_s + self.services.settings.timeouts.total,
             is_interrupted=lambda: self.interruption is not None,
         )

@@ -33,7 +33,7 @@ async def answer_plain(handler: "GenerationHandler", exchange: Exchange) -> None
 
     plan = handler.services.router.plan(exchange.model, exchange.request.format, exchange.may_use)
     try:
-        error = await handler.attempts().run(plan, run_attempt, lambda: False)
+        error = await handler.attempts(exchange.request).run(plan, run_attempt, lambda: False)
     except NothingToTry:
         raise handler.services.router.unavailable(exchange.model) from None
     error = handler.interruption or error

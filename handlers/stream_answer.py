@@ -46,7 +46,7 @@ class StreamAnswer:
         handler, exchange = self._handler, self._exchange
         handler.services.metrics.stream_opened()
         try:
-            error = await handler.attempts().run(
+            error = await handler.attempts(exchange.request).run(
                 handler.services.router.plan(exchange.model, exchange.request.format, exchange.may_use),
                 self._run_attempt,
                 lambda: self._has_begun,

@@ -93,7 +93,8 @@ async def announce(gateway: Gateway, settings: Settings) -> None:
     if key:
         lines.append(f"Member key: {key}   (shown once; kept as a hash)")
     else:
-        lines.append(f"Member key: the one you have; for a new one: freetheai keys issue --user {FIRST_USER} --rotate")
+        command = os.path.relpath(sys.argv[0])
+        lines.append(f"Member key: the one you have; for a new one: {command} keys issue --user {FIRST_USER} --rotate")
     if alias:
         lines += ["", "Try it:", *_curl_lines(base_url, key or "YOUR_KEY", alias)]
     else:

@@ -14,10 +14,9 @@ end_expired(now)
 redis.call('ZREMRANGEBYSCORE', MINUTE, '-inf', now - window)
 
 local function refusal()
-  local running = redis.call('ZCARD', LEASES)
-  if running >= concurrency then return 1 end
+  if redis.call('ZCARD', LEASES) >= concurrency then return 1 end
   local is_new_address = redis.call('HEXISTS', ADDRESSES, address) == 0
-  if running > 0 and is_new_address and redis.call('HLEN', ADDRESSES) >= max_addresses then return 2 end
+  if is_new_address and redis.call('HLEN', ADDRESSES) >= max_addresses then return 2 end
   if redis.call('ZCARD', MINUTE) >= minute_limit then return 3 end
   if tonumber(redis.call('HGET', DAYS, day) or '0') >= day_limit then return 4 end
   return 0

@@ -3,7 +3,7 @@
 URLs:
 - ``redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]``, ``unix://[[USER]:PASSWORD@]/PATH[?db=N]``: the pipelining client;
 - ``rediss://…`` (TLS), ``redis+cluster://[…@]HOST[:PORT][,HOST[:PORT]…]``, ``rediss+cluster://…``,
-  ``redis+sentinel://[…@]HOST[:PORT][,…]/SERVICE[/DB]`` (user and password are the servers', not the Sentinels'):
+  ``sentinel://[…@]HOST[:PORT][,…]/SERVICE[/DB]`` (also ``redis+sentinel``, ``rediss+sentinel``; user and password are the servers', not the Sentinels'):
   redis-py's clients behind the same seam.
 
 Why two: docs/decisions/0003-redis-client.md. Subscriptions use redis-py everywhere.
@@ -29,7 +29,9 @@ from freetheai.limits.scripts import Part, RedisReplyError, RedisUnavailable, Sc
 # Connections that one process opens to each node when it doesn't pipeline; further commands wait for one.
 MAX_CONNECTIONS: Final = 64
 
-_SCHEMES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel")
+_SCHEMES: Final = (
+    "redis", "rediss", "unix", "redis+cluster", "rediss+cluster", "sentinel", "redis+sentinel", "rediss+sentinel"
+)  # fmt: skip
 
 
 class CommandClient(Protocol):
@@ -121,7 +123,7 @@ def open_redis(url: str, *, timeout_s: float = 1.5, is_pipelined: bool = True) -
         raise ValueError(f"redis.url: scheme must be one of {', '.join(_SCHEMES)}")
     if parts.scheme.endswith("+cluster"):
         return _open_cluster(parts, timeout_s)
-    if parts.scheme.endswith("+sentinel"):
+    if parts.scheme.endswith("sentinel"):
         return _open_sentinel(parts, timeout_s)
     endpoint = _endpoint(parts)
     options = _options(parts, timeout_s)

@@ -29,8 +29,8 @@ USER_AGENT: Final = f"freetheai-gateway/{__version__}"
 # libcurl reads and writes in pieces of this size. 16 KiB is its least for uploads: its default of 64 costs every
 # stream 46 KB of memory.
 _BUFFER_BYTES: Final = 16 * 1024
-# Handles kept for reuse beyond those at work, and connections kept open to all providers together. libcurl's own rule
-# for the latter, four for each running transfer, would close most of them whenever the load drops for a moment.
+# Handles kept for reuse beyond those at work, and idle connections kept open to all providers together: libcurl by
+# itself would keep as many as the busiest moment had.
 _MAX_IDLE_HANDLES: Final = 256
 _MAX_IDLE_CONNECTIONS: Final = 256
 # Sent with every call. `Expect` is emptied because libcurl asks for 100-continue above 1 MiB, which relays answer
@@ -75,8 +75,9 @@ class _Handle:
             self.curl.unsetopt(pycurl.CUSTOMREQUEST)
             self.has_own_method = False
 
-    def _on_header(self, line: bytes) -> int | None:
-        return self.transfer.receive_header(line) if self.transfer is not None else None
+    def _on_header(self, line: bytes) -> None:
+        if self.transfer is not None:
+            self.transfer.receive_header(line)
 
     def _on_body(self, data: bytes) -> int | None:
         return self.transfer.receive_body(data) if self.transfer is not None else None
@@ -197,7 +198,10 @@ class Upstream:
             return Answer(head=head, body=body, end=end)
 
     def close(self) -> None:
-        """Abort all transfers (their tasks see ``aborted``) and close all connections. Twice does no harm."""
+        """Abort all transfers (their tasks see ``aborted``) and close all connections. Twice does no harm.
+
+        For the process's end only: it may block until look-ups of names that are still under way have given up.
+        """
         self._driver.close()
 
 

@@ -25,8 +25,6 @@ from freetheai.wire.events import FailureKind, FailurePhase, UpstreamFailure
 
 # Bytes of one transfer that may wait for a slow client before libcurl stops reading from the provider's socket.
 HELD_BYTES: Final = 256 * 1024
-# A head longer than this is nobody's answer.
-MAX_HEAD_BYTES: Final = 128 * 1024
 
 
 class Driver(Protocol):
@@ -50,9 +48,9 @@ class Transfer:
     """
 
     __slots__ = (
-        "_chunks", "_curl", "_driver", "_end", "_error", "_fault", "_first_byte_s", "_has_whole_head", "_head",
-        "_head_bytes", "_head_lines", "_is_delivering", "_is_held", "_is_marked", "_is_paused", "_last_byte_at",
-        "_on_data", "_phase", "_queued_bytes", "_started_at", "_timeouts", "_timer", "_waiter",
+        "_chunks", "_curl", "_driver", "_end", "_error", "_first_byte_s", "_has_whole_head", "_head", "_head_lines",
+        "_is_delivering", "_is_held", "_is_marked", "_is_paused", "_last_byte_at", "_on_data", "_phase",
+        "_queued_bytes", "_started_at", "_timeouts", "_timer", "_waiter",
     )  # fmt: skip
 
     def __init__(self, driver: Driver, timeouts: CallTimeouts) -> None:
@@ -65,14 +63,12 @@ class Transfer:
         self._on_data: Callable[[bytes], None] | None = None
         self._phase: FailurePhase = "stream"
         self._head_lines: list[bytes] = []
-        self._head_bytes = 0
         self._has_whole_head = False
         self._head: ResponseHead | None = None
         self._first_byte_s = 0.0
         self._chunks: list[bytes] = []
         self._queued_bytes = 0
         self._is_marked = self._is_paused = self._is_held = self._is_delivering = False
-        self._fault: tuple[FailureKind, str] | None = None
         self._end: UpstreamEnd | None = None
         self._error: Exception | None = None
 
@@ -159,14 +155,10 @@ class Transfer:
             self._started_at + min(self._timeouts.first_byte_s, self._timeouts.total_s), self._check_deadlines
         )
 
-    def receive_header(self, line: bytes) -> int | None:
-        """The header callback: one line with its line break. 0 makes libcurl fail the transfer."""
+    def receive_header(self, line: bytes) -> None:
+        """The header callback: one line with its line break. libcurl bounds line and head (100 and 300 KiB)."""
         if self._has_whole_head:
-            return None  # a trailer
-        self._head_bytes += len(line)
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self._fault = ("too_large", f"the head of the answer has more than {MAX_HEAD_BYTES} bytes")
-            return 0
+            return  # a trailer
         if line not in (b"\r\n", b"\n"):
             self._head_lines.append(line)
         elif status_of(self._head_lines[0]) < 200:
@@ -174,7 +166,6 @@ class Transfer:
         else:
             self._has_whole_head = True
             self._mark()
-        return None
 
     def receive_body(self, data: bytes) -> int | None:
         """The write callback. What is answered with a pause stays in libcurl and is given again later."""
@@ -203,8 +194,6 @@ class Transfer:
             # libcurl takes a close within the header lines for a good end of an answer without a body.
             errno, message = pycurl.E_PARTIAL_FILE, "closed within the head"
         kind, code = failure_kind(errno, self._failure_phase()), f"curl_{errno}"
-        if self._fault is not None:
-            kind, message = self._fault
         self._finish("failed", self._failure(kind, code="connect" if kind == "timeout" else code, message=message))
 
     # -- within

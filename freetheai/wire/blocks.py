@@ -92,6 +92,10 @@ class BlockQueue:
         if newest is not None and newest.kind == kind:
             newest.signature = signature
 
+    def advance(self, events: list[Event]) -> None:
+        """A block became complete: tell what waited for it."""
+        self._advance(events)
+
     def close_all(self, events: list[Event]) -> None:
         """The answer is complete: tell everything."""
         while self._live is not None or self._held:

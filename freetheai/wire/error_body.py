@@ -32,6 +32,8 @@ _DETAIL_KEYS: Final = (
     "details",
     "status",
     "status_code",
+    "error_code",
+    "error_type",
     "request_id",
     "reasons",
     "flagged_input",

@@ -44,7 +44,9 @@ class Quirks:
     assistant turn of only tool calls gets "" instead of null; ``stream_usage`` False: it refuses `stream_options`;
     ``parallel_tool_calls``/``strict_tools``/``json_schema``: it knows them; ``text_tool_results``: only strings there;
     ``system_first_only``, ``strict_alternation``: its template takes no other order; ``max_stop`` strings at most;
-    ``top_k``: it takes that field in translated requests.
+    ``top_k``: it takes that field in translated requests; ``only_functions``: of the Responses format's tools it knows
+    functions only, so that its own clients are translated too; ``messages_extras`` False: of the Messages format it
+    knows the first version only (no `output_config`, adaptive thinking, betas), and does not check signatures.
     ``reasoning_style`` is how thinking is switched (the table in ``effort.py``); ``replay_reasoning``: earlier
     reasoning text goes back as `reasoning_content` (``never``, ``when_known``, or ``always``, then "" where unknown).
 
@@ -65,6 +67,8 @@ class Quirks:
     strict_alternation: bool = False
     max_stop: int = 4
     top_k: bool = False
+    only_functions: bool = False
+    messages_extras: bool = True
     reasoning_style: str = "effort"
     replay_reasoning: Literal["never", "when_known", "always"] = "when_known"
     raw_think: bool = False

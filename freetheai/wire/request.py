@@ -225,3 +225,5 @@ class ChatRequest:
     verbosity: str = ""
     # Fields of the client's format that none of the above carries: only relayed, never translated.
     extra: dict[str, Any] = field(default_factory=dict)
+    # `anthropic-version` and `anthropic-beta` as the client sent them (lower-case names): they belong to the body.
+    client_headers: dict[str, str] = field(default_factory=dict)

@@ -60,8 +60,10 @@ class TextTemplates:
         return template, body, text
 
     def learn(self, data: bytes, key: str, sent: bytes = b"") -> None:
-        """Keep what surrounds the text of member ``key`` in ``data``, and in ``sent``, which was made of it."""
-        if self._learned >= MAX_LEARNED:
+        """Keep what surrounds the text of member ``key`` in ``data``, and in ``sent``, which was made of it; "":
+        nothing.
+        """
+        if not key or self._learned >= MAX_LEARNED:
             return
         self._learned += 1
         head, tail = _around(data, key)

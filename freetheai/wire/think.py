@@ -20,7 +20,7 @@ class ThinkSplitter:
     __slots__ = ("_held", "_state")
 
     def __init__(self) -> None:
-        self._state: Literal["before", "thinking", "after", "text"] = "before"
+        self._state: Literal["before", "opened", "thinking", "after", "text"] = "before"
         self._held = ""
 
     def feed(self, text: str) -> list[Piece]:
@@ -32,6 +32,8 @@ class ThinkSplitter:
         self._held = ""
         if self._state == "before":
             text = self._begin(text)
+        if self._state == "opened" and (text := text.lstrip("\r\n")):
+            self._state = "thinking"
         if self._state == "thinking" and text:
             text = self._think(text, pieces)
         if self._state == "after":
@@ -52,8 +54,8 @@ class ThinkSplitter:
     def _begin(self, text: str) -> str:
         start = text.lstrip()
         if start.startswith(_OPEN):
-            self._state = "thinking"
-            return start[len(_OPEN) :].lstrip("\r\n")
+            self._state = "opened"
+            return start[len(_OPEN) :]
         if _OPEN.startswith(start):
             self._held = text
             return ""

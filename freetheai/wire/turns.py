@@ -63,6 +63,8 @@ def paired(turns: list[Turn]) -> list[Turn]:
         results = {part.call_id: part for part in reversed(turn.parts) if isinstance(part, ToolResultPart)}
         rest: list[Part] = []
         for part in turn.parts:
+            if isinstance(part, ToolCallPart):
+                continue  # only an assistant calls: no format lets a client send this
             if not isinstance(part, ToolResultPart):
                 rest.append(part)
             elif part.call_id not in waiting or results[part.call_id] is not part:
@@ -110,13 +112,18 @@ def _system_behind_results(turns: list[Turn]) -> list[Turn]:
     out: list[Turn] = []
     held: list[Turn] = []
     for turn in turns:
-        if turn.role == "system" and out and any(isinstance(part, ToolCallPart) for part in out[-1].parts):
+        is_calling = bool(out) and out[-1].role == "assistant" and _has_calls(out[-1])
+        if turn.role == "system" and is_calling:
             held.append(turn)
             continue
         out.append(turn)
         out.extend(held)
         held.clear()
     return [*out, *held]
+
+
+def _has_calls(turn: Turn) -> bool:
+    return any(isinstance(part, ToolCallPart) for part in turn.parts)
 
 
 def result_text(result: ToolResultPart) -> str:

@@ -21,6 +21,8 @@ MODELS = [
     {"id": "fake/off", "enabled": False},
     {"id": "fake/fallback", "upstream_model": "model-1", "fallbacks": ["spare/one"]},
     {"id": "spare/one", "upstream_model": "model-2"},
+    {"id": "poor/one"},
+    {"id": "limited/one"},
     {"id": "gone/one"},
     {"id": "nobody/one"},
 ]
@@ -66,6 +68,9 @@ def program(
         "limits": WIDE_LIMITS,
         "providers.fake": _provider(upstream.url),
         "providers.spare": _provider(spare.url),
+        # Their credentials may be refused or limited: they rest then, whatever is configured.
+        "providers.poor": _provider(upstream.url),
+        "providers.limited": _provider(upstream.url),
         "providers.gone": _provider("http://127.0.0.1:9"),
     }
     program = Program(tmp_path_factory.mktemp("program"), sections, MODELS)

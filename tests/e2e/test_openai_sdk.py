@@ -90,7 +90,7 @@ def test_a_cut_stream_raises_after_what_came(client: OpenAI, upstream: ScriptedU
 def test_a_provider_that_is_limited_is_a_rate_limit_error(client: OpenAI, upstream: ScriptedUpstream) -> None:
     upstream.script = ShortError(429, headers=[("Retry-After", "7")])
     with pytest.raises(openai.RateLimitError) as raised:
-        client.chat.completions.create(model="fake/one", messages=HELLO, stream=True)
+        client.chat.completions.create(model="limited/one", messages=HELLO, stream=True)
     assert raised.value.type == "rate_limit_error"
     assert raised.value.response.headers["retry-after"] == "7"
 
@@ -98,7 +98,7 @@ def test_a_provider_that_is_limited_is_a_rate_limit_error(client: OpenAI, upstre
 def test_a_refused_credential_of_ours_is_no_fault_of_the_member(client: OpenAI, upstream: ScriptedUpstream) -> None:
     upstream.script = ShortError(401, {"error": {"message": "Incorrect API key provided: sk-up***", "code": "x"}})
     with pytest.raises(openai.InternalServerError) as raised:
-        client.chat.completions.create(model="fake/one", messages=HELLO)
+        client.chat.completions.create(model="poor/one", messages=HELLO)
     assert raised.value.status_code == 503
     assert raised.value.type == "provider_unavailable"
     assert "sk-up" not in raised.value.message

@@ -309,7 +309,35 @@ async def test_the_success_of_an_expired_lease(redis_server, clock, cap, used_me
         await limiter.settle(late, is_success=True)
         late.is_settled = False  # as if the first reply had been lost
         await limiter.settle(late, is_success=True)
-        assert (await limiter.standing(account, limited)).day.remaining == cap - counted
+        assert (await limiter.standing(account, policy(daily_successes=100))).day.remaining == 100 - counted
+
+
+@on_loop
+async def test_the_success_of_a_lease_that_expired_yesterday_counts_for_yesterday(redis_server, clock):
+    async with limiter_on(redis_server.url, clock_lua=CLOCK_LUA) as limiter:
+        account, limited = new_account(), policy(daily_successes=5, lease_s=60)
+        clock.set(20_001 * DAY_US - 100_000_000)
+        late = await limiter.acquire(account, limited, "a")
+        clock.pass_s(101)
+        await limiter.settle(late, is_success=True)
+        assert (await limiter.standing(account, limited)).day.remaining == 5
+        clock.pass_s(-2)
+        assert (await limiter.standing(account, limited)).day.remaining == 4
+
+
+@on_loop
+async def test_an_acquire_that_redis_hears_twice_takes_once(redis_server):
+    async with limiter_on(redis_server.url) as limiter:
+        account, limited = new_account(), policy()
+        run = limiter._runner.run
+
+        async def run_twice(*command):  # as the client does when the connection was lost before the reply
+            await run(*command)
+            return await run(*command)
+
+        limiter._runner.run = run_twice
+        lease = await limiter.acquire(account, limited, "a")
+        assert {gauge.limit - gauge.remaining for gauge in lease.numbers} == {1}
 
 
 @on_loop
@@ -329,17 +357,19 @@ async def test_settling_twice_does_no_harm(redis_server):
 async def test_a_caller_that_leaves_while_it_waits_takes_nothing(redis_server):
     async with limiter_on(redis_server.url) as limiter:
         account, limited = new_account(), policy(concurrency=1)
-        await limiter.standing(account, limited)  # connected: the command leaves at once
+        await limiter.acquire(new_account(), limited, "a")  # connected, and Redis knows the script
         waiting = asyncio.ensure_future(limiter.acquire(account, limited, "a"))
         await asyncio.sleep(0)  # it has asked
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
 
-        async def has_slot():
-            return (await limiter.standing(account, limited)).concurrency.remaining == 1
+        async def has_everything_but_the_minute():
+            numbers = await limiter.standing(account, limited)
+            assert numbers.minute.remaining == limited.requests_per_minute - 1  # it was granted
+            return (numbers.concurrency.remaining, numbers.day.remaining) == (1, limited.daily_successes)
 
-        await eventually(has_slot)
+        await eventually(has_everything_but_the_minute)
         assert await limiter.acquire(account, limited, "a")
 
 

@@ -103,6 +103,7 @@ async def test_a_thousand_at_once_share_one_connection_and_each_gets_its_own_rep
 async def test_who_left_takes_nobody_elses_reply(redis_server):
     async with client_of(redis_server) as client:
         await client.execute("PING")
+        connection = client._connection
         waiting = [asyncio.ensure_future(client.execute("ECHO", f"n{i}")) for i in range(20)]
         await asyncio.sleep(0)
         for leaver in waiting[::3]:
@@ -110,6 +111,8 @@ async def test_who_left_takes_nobody_elses_reply(redis_server):
         replies = await asyncio.gather(*waiting, return_exceptions=True)
         stayed = [i for i in range(20) if i % 3]
         assert [replies[i] for i in stayed] == [f"n{i}".encode() for i in stayed]
+        assert client._connection is connection
+        assert not connection.is_closed
 
 
 @on_loop
@@ -168,6 +171,8 @@ async def test_a_server_that_cannot_serve_is_a_failure_and_is_asked_anew_each_ti
     async def serve(reader, writer):
         await reader.readuntil(b"PING\r\n")
         writer.write(says)
+        if says:  # it would stay: it is us who look for a better one
+            await reader.read()
 
     async with scripted(serve) as server, client_of(server) as client:
         for _ in range(2):

@@ -1,5 +1,6 @@
 """Make upstream chat streams as providers write them, good and bad, for the properties of the codecs."""
 
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -30,7 +31,7 @@ def stream(*chunks: Chunk, done: bool = True) -> bytes:
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(edges)]
 
 
 _words = st.sampled_from(

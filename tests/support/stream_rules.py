@@ -1,7 +1,7 @@
 """Check a stream we sent against the rules that hold for every stream, whatever the upstream did.
 
-One checker a format: ``check_chat_stream`` here; those of other formats stand in modules of their own and use ``frames``.
-A broken rule is an ``AssertionError`` whose text is the rule.
+One checker a format: ``check_chat_stream`` here; those of other formats stand in modules of their own and use
+``frames``. A broken rule is an ``AssertionError`` whose text is the rule.
 """
 
 from dataclasses import dataclass, field

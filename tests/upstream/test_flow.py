@@ -1,13 +1,15 @@
 """Slow clients, clients that leave, and many at once: what a provider and our memory notice of them."""
 
 import asyncio
+import gc
+import sys
 import zlib
 
 import psutil
 import pytest
 
 from fakes.upstream import Delay, Fast, Gate, Reply, Silent, chat_body, chat_stream
-from freetheai.upstream import ResponseHead
+from freetheai.upstream import ResponseHead, Transfer
 from support.on_loop import eventually, on_loop
 from support.upstream_client import client_and_provider, post
 
@@ -62,7 +64,7 @@ def _is_stuck(connection):
 @on_loop
 async def test_a_client_that_reads_by_fits_and_starts_gets_every_byte():
     async with client_and_provider() as (client, provider):
-        provider.script = [Reply([Fast(20 * MIB)], compressed=False)]
+        provider.script = [Reply([Fast(20 * MIB)])]
         loop = asyncio.get_running_loop()
         count = 0
 
@@ -79,6 +81,29 @@ async def test_a_client_that_reads_by_fits_and_starts_gets_every_byte():
                 loop.call_later(0.001, transfer.release)
 
         with client.start(post(provider.url)) as transfer:
+            end = await transfer.run(on_data)
+    assert (end.kind, count) == ("complete", 20 * MIB)
+
+
+@on_loop
+async def test_a_release_within_on_data_does_not_call_it_within_itself():
+    async with client_and_provider() as (client, provider):
+        provider.script = [Reply([Fast(20 * MIB)])]
+        depth = count = 0
+
+        def on_data(data: bytes) -> None:
+            nonlocal depth, count
+            depth += 1
+            assert depth == 1
+            count += len(data)
+            transfer.hold()
+            transfer.release()
+            depth -= 1
+
+        with client.start(post(provider.url)) as transfer:
+            await transfer.head()
+            transfer.hold()
+            asyncio.get_running_loop().call_later(0.05, transfer.release)
             end = await transfer.run(on_data)
     assert (end.kind, count) == ("complete", 20 * MIB)
 
@@ -154,8 +179,8 @@ async def test_an_abort_is_seen_by_the_provider_at_once(part):
         assert end.kind == "aborted"
         assert end.failure is None
         assert len(pieces) == count
-        # 0.2 ms when it was measured; the bound is for a busy machine.
-        assert provider.closed_by_client[0].closed_at - aborted_at < 0.05
+        # Well under a millisecond; the bound is for a busy machine, and below the second of a progress callback.
+        assert provider.closed_by_client[0].closed_at - aborted_at < 0.25
 
 
 @on_loop
@@ -259,9 +284,43 @@ async def test_hundreds_of_streams_run_at_once_and_none_waits_for_another():
         gate.open()
         ends = await waiting
         assert len(provider.connections) == streams
-        # They are kept, so the next burst needs no new ones (as far as libcurl keeps that many).
+        # As many are kept as we keep idle ones, and the next burst needs no new ones.
+        await eventually(lambda: provider.open_connections == 256)
         answers = await asyncio.gather(*(client.fetch(post(provider.url), 100) for _ in range(100)))
         assert len(provider.connections) == streams
     assert {end.kind for end in ends} == {"complete"}
     assert {answer.body for answer in answers} == {b"aaaaend"}
     assert {b"".join(piece) for piece in pieces} == {b"aaaaend"}
+
+
+@on_loop
+async def test_connections_survive_a_lull():
+    async with client_and_provider() as (client, provider):
+        provider.script = [chat_body("x")]
+        for _ in range(2):
+            gate = Gate()
+            provider.routes = {"/together": Reply([gate, b"x"])}
+            seen = provider.request_count
+            burst = asyncio.gather(*(client.fetch(post(f"{provider.url}/together"), 100) for _ in range(40)))
+            await provider.wait_requests(seen + 40)
+            gate.open()
+            await burst
+            for _ in range(5):
+                await client.fetch(post(provider.url), 10_000)
+        assert len(provider.connections) == 40
+
+
+@on_loop
+async def test_nothing_of_a_call_is_kept_after_it():
+    body = bytes(1000)
+    async with client_and_provider() as (client, provider):
+        provider.routes = {"/done": chat_body("x"), "/silent": Silent()}
+        references = sys.getrefcount(body)
+        await client.fetch(post(f"{provider.url}/done", body), 10_000)
+        transfer = client.start(post(f"{provider.url}/silent", body))
+        await provider.wait_requests(2)
+        transfer.abort()
+        del transfer
+        gc.collect()
+        assert sys.getrefcount(body) == references
+        assert not [thing for thing in gc.get_objects() if isinstance(thing, Transfer)]

@@ -89,7 +89,7 @@ async def test_an_abort_resets_one_http_2_stream_and_leaves_the_others(make_clie
         client.close()
         assert len(provider.connections) == 1
         [reset_at] = [stream.reset_at for stream in provider.streams if stream.reset_at]
-        assert reset_at - aborted_at < 0.05
+        assert reset_at - aborted_at < 0.25
     assert (body, end.kind) == (b"ab", "complete")
 
 

@@ -13,7 +13,7 @@ from freetheai.wire.chat.calls import CallTracker
 from freetheai.wire.chat.decode import decode_body
 from freetheai.wire.chat.encode import encode_body
 from freetheai.wire.chat.mend import HIDDEN_FIELDS, first_piece
-from freetheai.wire.chat.parts import choice_index, finish_word, output_parts, usage_of
+from freetheai.wire.chat.parts import choice_index, finish_word, output_parts, usage_of, whole_calls
 from freetheai.wire.chat.rewrite import needs_translation
 from freetheai.wire.fold import fold
 from freetheai.wire.formats import Quirks, Stamp
@@ -75,13 +75,13 @@ def _message(message: dict[str, Any], seed: str) -> dict[str, Any]:
     legacy = sent.pop("function_call", None)
     if not calls and isinstance(legacy, dict):
         calls = [{"function": legacy}]
-    if isinstance(calls, list) and calls:
+    listed = whole_calls(calls) if isinstance(calls, list) else []
+    if listed:
         tracker = CallTracker(frozenset(), seed)
-        for position, call in enumerate(calls):
-            if isinstance(call, dict):
-                tracker.add(without(call, ("index",)), position)
-        for call in tracker.calls:
-            tracker.announce(call)
+        for position, call in enumerate(listed):
+            tracker.add(call, position)
+        for known in tracker.calls:
+            tracker.announce(known)
         sent["tool_calls"] = [without(first_piece(call, is_whole=True), ("index",)) for call in tracker.calls]
     elif sent["content"] is None and not sent["refusal"]:
         sent["content"] = ""

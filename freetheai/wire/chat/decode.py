@@ -35,6 +35,7 @@ from freetheai.wire.chat.parts import (
     plain_text_key,
     reasoning_of,
     usage_of,
+    whole_calls,
 )
 from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
 from freetheai.wire.events import Event, Failed, FailureKind, Finish, ResponseStart, UpstreamFailure, Usage
@@ -63,6 +64,7 @@ class ChatDecoder:
         self._templates = TextTemplates()
         self._has_started = False
         self._is_over = False
+        self._is_whole = False
         self._finish_word = ""
         self._usage: Usage | None = None
         self._seen: set[str] = set()
@@ -110,8 +112,8 @@ class ChatDecoder:
             self._fail_as(events, error_fields(chunk))
         elif isinstance(chunk, dict):
             self.chunk(chunk, events)
-            if self._think is None and not self._is_over and (key := plain_text_key(chunk)):
-                self._templates.learn(frame.data, key)
+            if self._think is None and not self._is_over and first_choice(chunk) is not None:
+                self._templates.learn(frame.data, plain_text_key(chunk))
         elif isinstance(chunk, list) and (fields := error_fields(chunk)):
             self._fail_as(events, fields)
 
@@ -161,13 +163,10 @@ class ChatDecoder:
             delta.pop("function_call", None)
         calls = delta.get("tool_calls")
         if isinstance(calls, list):
-            # Whole calls stand side by side; a repeated index must not join them.
-            delta["tool_calls"] = [
-                {key: value for key, value in call.items() if key != "index"}
-                for call in calls
-                if isinstance(call, dict)
-            ]
+            delta["tool_calls"] = whole_calls(calls)
+        self._is_whole = True
         self._delta(delta, choice, word, events)
+        self._is_whole = False
 
     def _delta(self, delta: dict[str, Any], choice: dict[str, Any], word: str, events: list[Event]) -> None:
         thought = reasoning_of(delta)
@@ -236,7 +235,7 @@ class ChatDecoder:
         if call.is_announced:
             if fragment and call.block is not None and not self._blocks.add(events, call.block, fragment):
                 self._fail(events, "malformed", "a tool call went on after its arguments were complete")
-        elif self._calls.can_announce(call):
+        elif self._calls.can_announce(call) or (self._is_whole and call.name):
             self._announce(call, events)
 
     def _announce(self, call: Call, events: list[Event]) -> None:

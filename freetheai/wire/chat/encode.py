@@ -13,7 +13,7 @@ Rules:
 Format: https://platform.openai.com/docs/api-reference/chat/streaming
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -52,18 +52,10 @@ class ChatEncoder:
         self._has_role = self._has_arguments = self._is_over = False
         self._media: list[str] = []
         self._usage_event: Usage | None = None
-        self._by_type: dict[type, Callable[[Any], bytes]] = {
-            ResponseStart: self._start,
-            BlockStart: self._block_start,
-            BlockDelta: self._block_delta,
-            BlockEnd: self._block_end,
-            Usage: self._keep_usage,
-            Finish: self._finish,
-        }
 
     def encode(self, event: Event) -> bytes:
         """The chunks for one event."""
-        return self._by_type[type(event)](event)
+        return _WRITERS[type(event)](self, event)
 
     def error(self, error: ApiError) -> bytes:
         """The error event and the end; nothing if the stream has ended."""
@@ -109,7 +101,7 @@ class ChatEncoder:
         return b""
 
     def _arguments(self, text: str) -> bytes:
-        self._has_arguments = self._has_arguments or bool(text)
+        self._has_arguments = self._has_arguments or bool(text.strip())
         if self._is_legacy:
             return self._chunk({"function_call": {"arguments": text}}) if self._calls == 1 else b""
         body = {"custom": {"input": text}} if self._block.custom else {"function": {"arguments": text}}
@@ -156,6 +148,17 @@ class ChatEncoder:
         shown = {"content": logprobs, "refusal": None}
         tail = b',"logprobs":' + orjson.dumps(shown) + b',"finish_reason":null}]' + self._usage + b"}\n\n"
         return self._delta + orjson.dumps(delta) + tail
+
+
+# Functions of the class, not of the instance: no cycle to be collected after each stream.
+_WRITERS: Final[Mapping[type, Callable[[ChatEncoder, Any], bytes]]] = {
+    ResponseStart: ChatEncoder._start,
+    BlockStart: ChatEncoder._block_start,
+    BlockDelta: ChatEncoder._block_delta,
+    BlockEnd: ChatEncoder._block_end,
+    Usage: ChatEncoder._keep_usage,
+    Finish: ChatEncoder._finish,
+}
 
 
 def wants_legacy_calls(request: ChatRequest) -> bool:

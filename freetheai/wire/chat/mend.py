@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from freetheai.wire.chat.calls import Call, CallTracker
-from freetheai.wire.chat.parts import REASONING_KEYS
+from freetheai.wire.chat.parts import REASONING_KEYS, whole_calls
 from freetheai.wire.relay import without
 
 # Members of a chunk or answer that tell of the provider, its prices or its account, or are padding.
@@ -68,7 +68,7 @@ def delta_of(choice: dict[str, Any], state: ChoiceState) -> dict[str, Any]:
         if key in seen or key in delta or not value:
             continue
         if key == "tool_calls" and isinstance(value, list):
-            value = [without(call, ("index",)) for call in value if isinstance(call, dict)]
+            value = whole_calls(value)
         delta[key] = value
     return delta
 

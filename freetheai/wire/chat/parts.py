@@ -79,6 +79,12 @@ def reasoning_of(delta: dict[str, Any]) -> str:
     return ""
 
 
+def whole_calls(calls: list[Any]) -> list[dict[str, Any]]:
+    """The calls of a whole message, numbered: a repeated index or id must not join what stands side by side."""
+    listed = [call for call in calls if isinstance(call, dict)]
+    return [{**call, "index": number} for number, call in enumerate(listed)]
+
+
 def plain_text_key(chunk: dict[str, Any]) -> str:
     """The member that holds the text of a chunk which is nothing else but that one text; "" for other chunks."""
     choices = chunk.get("choices")

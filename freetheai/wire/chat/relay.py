@@ -92,7 +92,8 @@ class ChatRelay(FrameRelay):
         if frame.is_error or frame.event == b"error":
             self._fail_as(error_fields(chunk))
         elif isinstance(chunk, dict):
-            self._chunk(chunk, frame.data, out)
+            # Several data lines were joined: between JSON's tokens a space means the same and keeps it one line.
+            self._chunk(chunk, frame.data.replace(b"\n", b" "), out)
         elif isinstance(chunk, list) and (fields := error_fields(chunk)):
             self._fail_as(fields)
 
@@ -113,8 +114,7 @@ class ChatRelay(FrameRelay):
             return
         if not self._head:
             self._begin(chunk)
-        # Learned only once the role is out: until then the same chunk is treated otherwise.
-        key = plain_text_key(chunk) if all(state.has_role for state in self._states.values()) and self._states else ""
+        key = self._learnable_key(chunk, choices[0])
         sent, is_untouched = self._choices(choices, chunk, data)
         if self.failure is not None or not sent:
             return
@@ -123,8 +123,12 @@ class ChatRelay(FrameRelay):
             text = self._splice.splice(data, chunk)
         event = b"data: " + text + b"\n\n" if text else self._written(chunk, sent)
         out.append(event)
-        if key:
-            self._templates.learn(data, key, event)
+        self._templates.learn(data, key, event)
+
+    def _learnable_key(self, chunk: dict[str, Any], choice: Any) -> str:
+        """The text member of a chunk whose like will be treated alike: once its choice's role is out."""
+        state = self._states.get(choice_index(choice, 0)) if isinstance(choice, dict) else None
+        return plain_text_key(chunk) if state is not None and state.has_role else ""
 
     def _choices(self, choices: list[Any], chunk: dict[str, Any], data: bytes) -> tuple[list[dict[str, Any]], bool]:
         """The choices as they are sent now, and whether they are those that came."""

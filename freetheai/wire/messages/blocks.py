@@ -33,7 +33,9 @@ Block = dict[str, Any]
 # What a block of a server's own tool is told with (characters).
 _MAX_TOLD_CHARS: Final = 8000
 # Members of such blocks that a reader gains nothing from.
-_UNTOLD: Final = frozenset({"type", "id", "tool_use_id", "encrypted_content", "encrypted_index", "cache_control", "caller"})
+_UNTOLD: Final = frozenset(
+    {"type", "id", "tool_use_id", "encrypted_content", "encrypted_index", "cache_control", "caller"}
+)
 
 
 def read_content(content: Any, where: str) -> list[Part]:
@@ -125,7 +127,9 @@ def _inlined(parts: list[Part], name: str, item: Block) -> list[Part]:
 
 def _search_result(item: Block, where: str) -> list[Part]:
     texts = [part.text for part in read_content(item.get("content"), f"{where}.content") if isinstance(part, TextPart)]
-    head = " ".join(filter(None, (fields.text(item, "title"), f"({source})" if (source := _word(item.get("source"))) else "")))
+    head = " ".join(
+        filter(None, (fields.text(item, "title"), f"({source})" if (source := _word(item.get("source"))) else ""))
+    )
     return [TextPart("\n".join([f"[search result] {head}".rstrip(), *texts]), _cache(item))]
 
 

@@ -161,7 +161,7 @@ def _reasoning(body: dict[str, Any]) -> Reasoning:
     config = fields.mapping(body, "output_config")
     level = effort.effort_named(config.get("effort"))
     kind = thinking.get("type") if thinking else None
-    if kind is None:
+    if thinking is None or kind is None:
         return Reasoning(effort=level, show=False)
     if not isinstance(kind, str):
         raise complaint("thinking.type", "enabled, adaptive or disabled")

@@ -5,12 +5,12 @@ Strategy: ``Output`` numbers the events and keeps the items that are done; the o
 last event's response is the answer: both ways agree by construction.
 
 Rules:
-- ``sequence_number`` counts from 0 by 1; ``response.created`` and ``response.in_progress`` first, one terminal event last,
-  carrying the whole output; no ``[DONE]`` after a good end;
+- ``sequence_number`` counts from 0 by 1; ``response.created`` and ``response.in_progress`` first, one terminal event
+  last, carrying the whole output; no ``[DONE]`` after a good end;
 - neighbouring text is one message; a message stays open until something else begins, so that the one a limit cut is
   ``incomplete``;
-- an error is ``response.failed``, then the error envelope, then ``[DONE]``: what is open is not called done, since clients
-  act on calls that are.
+- an error is ``response.failed``, then the error envelope, then ``[DONE]``: what is open is not called done, since
+  clients act on calls that are.
 
 Format: https://platform.openai.com/docs/api-reference/responses-streaming
 """

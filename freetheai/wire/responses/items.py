@@ -2,8 +2,8 @@
 
 Rules:
 - ``instructions`` and the leading system and developer messages are ``system``; later ones are ``system`` turns;
-- neighbouring reasoning, assistant messages and calls are one assistant turn; neighbouring outputs one user turn, which a
-  user message right behind joins;
+- neighbouring reasoning, assistant messages and calls are one assistant turn; neighbouring outputs one user turn, which
+  a user message right behind joins;
 - items of tools that a provider ran itself are left out; those of the local tools (shell, patch, computer) are calls;
 - what needs stored content, and what nobody knows, is a 400 that says where it stands and what to do.
 """

@@ -1,7 +1,7 @@
 """The objects of a Responses answer: the response itself with its echo of the request, its items, and its error.
 
 Rules:
-- every field of the response is there, null where the format allows it; request values are echoed as the client sent them;
+- every field of the response is there, null where the format allows it; request values are echoed as they were sent;
 - nothing is stored, whatever the client asked: ``store`` is false, there is no previous response.
 
 Format: https://platform.openai.com/docs/api-reference/responses/object
@@ -155,7 +155,7 @@ def reasoning_item(item_id: str, *, summary: str, text: str, encrypted: str, sta
 
 
 def call_item(item_id: str, call: Mapping[str, str], payload: str, status: str, *, custom: bool) -> Json:
-    """A call. ``call`` holds ``call_id``, ``name`` and perhaps ``namespace``; ``payload`` the arguments or free text."""
+    """A call. ``call`` holds ``call_id``, ``name``, perhaps ``namespace``; ``payload`` the arguments or free text."""
     kind, member = ("custom_tool_call", "input") if custom else ("function_call", "arguments")
     return {"id": item_id, "type": kind, "status": status, **call, member: payload}
 

@@ -61,7 +61,9 @@ def reasoning_part(text: str, value: str) -> Part | None:
 
 def _unpacked(packed: str) -> str:
     try:
-        data = zlib.decompressobj().decompress(base64.urlsafe_b64decode(packed.encode("ascii", "replace")), MAX_TEXT_BYTES)
+        data = zlib.decompressobj().decompress(
+            base64.urlsafe_b64decode(packed.encode("ascii", "replace")), MAX_TEXT_BYTES
+        )
     except (binascii.Error, ValueError, zlib.error):
         return ""
     return data.decode("utf-8", "replace")

@@ -4,8 +4,8 @@ Strategy: the body is kept whole for relaying and echoing; beside it everything 
 and checked.
 
 Rules:
-- nothing is stored here: fields that refer to stored content are a 400 that says to send the whole input; ``store: true``
-  alone only asks for storing, and is answered with ``store: false``;
+- nothing is stored here: fields that refer to stored content are a 400 that says to send the whole input;
+  ``store: true`` alone only asks for storing, and is answered with ``store: false``;
 - null and absent are the same; unknown fields are kept in ``extra``;
 - input of a shape nobody knows is a 400 that says where it stands.
 
@@ -106,7 +106,9 @@ def _read_input(body: dict[str, Any]) -> InputReader:
             raise complaint("instructions", "a string")
     given = body.get("input")
     if given is None or given in ("", []):
-        raise ApiError(errors.MISSING_PROMPT, f"{errors.MISSING_PROMPT.text}: input must be a string or a list of items")
+        raise ApiError(
+            errors.MISSING_PROMPT, f"{errors.MISSING_PROMPT.text}: input must be a string or a list of items"
+        )
     if isinstance(given, str):
         reader.turns.append(Turn("user", [TextPart(given)]))
     elif isinstance(given, list):

@@ -1,7 +1,7 @@
 """Read the content parts of Responses messages and tool outputs.
 
-Rules: texts without characters are left out; parts of Chat Completions are read too, since clients mix them; a part nobody
-knows is a 400 that says where it stands.
+Rules: texts without characters are left out; parts of Chat Completions are read too, since clients mix them; a part
+nobody knows is a 400 that says where it stands.
 """
 
 from typing import Any

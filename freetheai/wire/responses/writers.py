@@ -112,6 +112,7 @@ class MessageWriter(ItemWriter):
         self._prefix = b""
 
     def begin(self) -> bytes:
+        """See ``ItemWriter``."""
         return super().begin() + self._begin_part()
 
     def go_on(self, start: BlockStart) -> bytes:
@@ -123,6 +124,7 @@ class MessageWriter(ItemWriter):
         return ended + self._begin_part()
 
     def add(self, delta: BlockDelta) -> bytes:
+        """See ``ItemWriter``."""
         self._pieces.append(delta.text)
         if self._kind == "refusal":
             return self._out.piece(self._prefix, delta.text, b"")
@@ -133,9 +135,11 @@ class MessageWriter(ItemWriter):
         return self._out.piece(self._prefix, delta.text, b',"logprobs":' + orjson.dumps(entries))
 
     def end(self, status: str) -> bytes:
+        """See ``ItemWriter``."""
         return self._end_part() + super().end(status)
 
     def item(self, status: str) -> Json:
+        """See ``ItemWriter``."""
         if status == "in_progress":
             return message_item(self._id, [], status)
         open_part = [self._part()] if self._pieces else []
@@ -184,6 +188,7 @@ class ReasoningWriter(ItemWriter):
         self._prefix = prefix_of(f"{self._stem}.delta", self._place)
 
     def add(self, delta: BlockDelta) -> bytes:
+        """See ``ItemWriter``."""
         self._pieces.append(delta.text)
         out = b""
         if not self._has_part:
@@ -192,6 +197,7 @@ class ReasoningWriter(ItemWriter):
         return out + self._out.piece(self._prefix, delta.text, b"")
 
     def end(self, status: str) -> bytes:
+        """See ``ItemWriter``."""
         out = b""
         if self._has_part:
             text = self._text()
@@ -200,6 +206,7 @@ class ReasoningWriter(ItemWriter):
         return out + super().end(status)
 
     def item(self, status: str) -> Json:
+        """See ``ItemWriter``."""
         text = "" if status == "in_progress" else self._text()
         encrypted = tag(self._origin, self.signature)
         if not encrypted and self._packs_text and not self._is_summary:
@@ -219,6 +226,7 @@ class HiddenWriter(ItemWriter):
         self._origin = origin
 
     def item(self, status: str) -> Json:
+        """See ``ItemWriter``."""
         encrypted = opaque.hidden(tag(self._origin, self._text()))
         return reasoning_item(self._id, summary="", text="", encrypted=encrypted, status=status)
 
@@ -236,10 +244,12 @@ class CallWriter(ItemWriter):
         self._prefix = prefix_of(f"{self._stem}.delta", self._place)
 
     def add(self, delta: BlockDelta) -> bytes:
+        """See ``ItemWriter``."""
         self._pieces.append(delta.text)
         return self._out.piece(self._prefix, delta.text, b"")
 
     def end(self, status: str) -> bytes:
+        """See ``ItemWriter``."""
         payload = self._payload()
         out = b""
         if payload and not self._text().strip():
@@ -254,6 +264,7 @@ class CallWriter(ItemWriter):
         return out + super().end(status) + self._signed()
 
     def item(self, status: str) -> Json:
+        """See ``ItemWriter``."""
         payload = "" if status == "in_progress" else self._payload()
         return call_item(self._id, self._call, payload, status, custom=self._custom)
 
@@ -276,6 +287,7 @@ class CarrierWriter(ItemWriter):
         self._value = value
 
     def item(self, status: str) -> Json:
+        """See ``ItemWriter``."""
         return reasoning_item(self._id, summary="", text="", encrypted=self._value, status=status)
 
 
@@ -283,6 +295,7 @@ class ImageWriter(ItemWriter):
     """An image, told whole at its end."""
 
     def item(self, status: str) -> Json:
+        """See ``ItemWriter``."""
         data = "" if status == "in_progress" else self._text()
         return image_item(self._id, data, status)
 
@@ -303,7 +316,6 @@ class Writers:
             for tool in request.tools
             if tool.namespace
         }
-        self._custom = frozenset(flat_name(tool.name, tool.namespace) for tool in request.tools if tool.custom)
 
     def writer(self, start: BlockStart) -> ItemWriter:
         """The writer for a block."""
@@ -328,9 +340,7 @@ class Writers:
     def _call(self, start: BlockStart) -> ItemWriter:
         name, namespace = self._namespaced.get(start.name, (start.name, ""))
         call = {"call_id": start.call_id, "name": name, **({"namespace": namespace} if namespace else {})}
-        return CallWriter(
-            self._out, self._id("ctc_" if start.custom else "fc_"), call, self, custom=start.custom
-        )
+        return CallWriter(self._out, self._id("ctc_" if start.custom else "fc_"), call, self, custom=start.custom)
 
     def _id(self, prefix: str) -> str:
         return self._ids.item_id(prefix, len(self._out.items))

@@ -1,0 +1,31 @@
+"""Messages of Z.ai and BigModel (base `https://api.z.ai/api/anthropic`): the coding plan's own flavour."""
+
+from collections.abc import Mapping
+
+from adapters.base import Adapter
+from adapters.zai.codes import CODES
+from freetheai.wire import messages
+from freetheai.wire.formats import Quirks
+from freetheai.wire.request import ChatRequest
+
+
+def headers(request: ChatRequest, conversation: str) -> Mapping[str, str]:
+    """Errors come in Chinese otherwise."""
+    del request, conversation
+    return {"anthropic-version": "2023-06-01", "Accept-Language": "en-US,en"}
+
+
+ADAPTER = Adapter(
+    family="zai",
+    upstream=messages.UPSTREAM,
+    path="/v1/messages",
+    codes=CODES,
+    headers=headers,
+    quirks=Quirks(
+        # The format's first version, and no schemas. Case: tests/wire_messages/test_rewrite.py.
+        messages_extras=False,
+        json_schema=False,
+        # Thinking is a switch without budgets. Case: "GLM is told to think by a switch" there.
+        reasoning_style="thinking",
+    ),
+)

@@ -1,0 +1,257 @@
+"""Decode generateContent answers, streams and plain ones, into events.
+
+Strategy: ``SseSplitter`` cuts frames, each frame is an answer of its own that holds new parts only, and the parts are
+told in order: nothing interleaves in this format, calls come whole. A plain answer is read as one frame, so both ways
+agree by construction. A stream that begins like JSON (asked for without ``alt=sse``, or from a proxy that knows no
+streams) is kept until its end and read whole.
+
+Rules:
+- neighbouring texts of one kind are one block, up to a signature: that closes it, since a signed part stays unjoined;
+- a signature without any text signs the block it follows, if that is of its kind; else it travels on a thinking block
+  without words, and on none at all in an answer without output;
+- the finish reason and usage are kept until the end of the stream, its only end marker; without a finish reason it was
+  cut; counts are cumulative, the last ones stand;
+- a blocked prompt, an error frame and a finish reason that names a breakdown are ``Failed``;
+- pictures of thinking, code the provider ran, and parts nobody knows are dropped.
+
+Format: https://ai.google.dev/api/generate-content#generatecontentresponse
+"""
+
+from typing import Final
+
+from freetheai.wire import finish
+from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
+from freetheai.wire.events import Event, Failed, FailureKind, Finish, ResponseStart, UpstreamFailure, Usage
+from freetheai.wire.formats import Quirks
+from freetheai.wire.gemini.blocks import BlockWriter
+from freetheai.wire.gemini.parts import Value, candidate_of, error_of, logprobs_of, parts_of, word
+from freetheai.wire.jsontext import dumps_text, loads
+from freetheai.wire.request import ChatRequest
+from freetheai.wire.sse import MAX_EVENT_BYTES, Frame, SseSplitter
+from freetheai.wire.toolcalls import (
+    answer_seed,
+    arguments_object,
+    arguments_text,
+    changed_names,
+    custom_input,
+    made_call_id,
+    tool_sent_name,
+)
+from freetheai.wire.usage import from_gemini
+
+_BOM: Final = b"\xef\xbb\xbf"
+_DONE: Final = b"[DONE]"
+
+
+class GeminiDecoder:
+    """One stream. See ``formats.StreamDecoder``."""
+
+    def __init__(self, request: ChatRequest, quirks: Quirks) -> None:
+        del quirks
+        self._request = request
+        self._splitter = SseSplitter()
+        # What came so far of a stream that is one JSON text; None once it is known to be events.
+        self._text: bytearray | None = bytearray()
+        self._blocks = BlockWriter()
+        self._names = changed_names(request)
+        self._custom_names = frozenset(tool_sent_name(tool) for tool in request.tools if tool.custom)
+        self._call_ids: set[str] = set()
+        self._calls = 0
+        self._seed = ""
+        self._has_started = self._is_over = False
+        self._finish_word = ""
+        self._usage: Usage | None = None
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Events completed by ``data``; nothing after the end."""
+        events: list[Event] = []
+        if self._is_over:
+            return events
+        if self._text is not None:
+            data = self._after_opening(data)
+        if data:
+            self._split(data, events)
+        if self._splitter.is_overflowing or (self._text is not None and len(self._text) > MAX_EVENT_BYTES):
+            self._fail(events, "too_large", "an event is larger than can be read")
+        return events
+
+    def end(self) -> list[Event]:
+        """The upstream closed: a good end if it told a finish reason, else ``Failed``."""
+        events: list[Event] = []
+        if self._is_over:
+            return events
+        text, self._text = bytes(self._text or b""), None
+        if text and self.whole(text, events):
+            return events
+        if text:
+            self._split(text, events)
+        for frame in self._splitter.end():
+            self._frame(frame, events)
+        self._complete(events, is_marked=False)
+        return events
+
+    def whole(self, text: bytes, events: list[Event]) -> bool:
+        """Read an answer that is one JSON text: an object, or the array of a stream. False if it is neither."""
+        try:
+            value = loads(text.strip())
+        except ValueError:
+            return False
+        if isinstance(value, dict):
+            self._chunk(value, events)
+        elif isinstance(value, list):
+            for item in value:
+                if isinstance(item, dict):
+                    self._chunk(item, events)
+        else:
+            return False
+        # An object is an answer that nobody can have cut; the last element of an array may be missing.
+        self._complete(events, is_marked=isinstance(value, dict))
+        return True
+
+    def _after_opening(self, data: bytes) -> bytes:
+        """What of the stream can be split now: nothing while it may be one JSON text."""
+        text = self._text
+        if text is None:
+            return data
+        text += data
+        if text.startswith((b"{", b"[")):
+            return b""
+        opening = bytes(text).removeprefix(_BOM).lstrip()
+        if not opening or _BOM.startswith(opening) or opening.startswith((b"{", b"[")):
+            text[:] = opening
+            return b""
+        self._text = None
+        return opening
+
+    def _split(self, data: bytes, events: list[Event]) -> None:
+        for frame in self._splitter.feed(data):
+            self._frame(frame, events)
+
+    def _frame(self, frame: Frame, events: list[Event]) -> None:
+        if self._is_over:
+            return
+        if frame.data.strip() == _DONE:
+            self._complete(events, is_marked=True)
+            return
+        try:
+            chunk = loads(frame.data)
+        except ValueError:
+            # The last frame of a cut stream may be half a chunk: `_complete` judges by what came before.
+            if not frame.is_cut:
+                self._fail(events, "malformed", "a chunk is not JSON")
+            return
+        if frame.is_error or frame.event == b"error":
+            self._fail_as(events, error_fields(chunk))
+            return
+        for item in chunk if isinstance(chunk, list) else [chunk]:
+            if isinstance(item, dict):
+                self._chunk(item, events)
+
+    def _chunk(self, chunk: Value, events: list[Event]) -> None:
+        if self._is_over:
+            return
+        candidate = candidate_of(chunk)
+        if (error := error_of(chunk, candidate)) is not None:
+            self._fail_as(events, error)
+            return
+        if (usage := from_gemini(chunk.get("usageMetadata"))) is not None:
+            self._usage = usage
+        if candidate is None:
+            return
+        if not self._has_started:
+            self._start(chunk, events)
+        logprobs = logprobs_of(candidate)
+        for part in parts_of(candidate):
+            if self._part(part, logprobs, events):
+                logprobs = None
+        reason = word(candidate.get("finishReason"))
+        if reason and not self._is_over:
+            self._finish_word = reason
+            if finish.is_breakdown(reason):
+                # `finishMessage` quotes what the model wrote: neither for the log nor for patterns of messages.
+                self._fail_as(events, ErrorFields(code=reason))
+
+    def _start(self, chunk: Value, events: list[Event]) -> None:
+        self._has_started = True
+        start = ResponseStart(word(chunk.get("responseId")), word(chunk.get("modelVersion")))
+        self._seed = answer_seed(self._request, start.id)
+        events.append(start)
+
+    def _part(self, part: Value, logprobs: list[Value] | None, events: list[Event]) -> bool:
+        """Tell one part; True if it took the log probabilities."""
+        signature = word(part.get("thoughtSignature"))
+        call, media, text = part.get("functionCall"), part.get("inlineData"), part.get("text")
+        if self._is_over:
+            return False
+        if isinstance(call, dict):
+            self._call(call, signature, events)
+        elif isinstance(media, dict) and not part.get("thought"):
+            self._blocks.media(events, word(media.get("mimeType")), word(media.get("data")), signature)
+        elif isinstance(text, str):
+            if part.get("thought"):
+                self._blocks.text(events, "thinking", text, signature)
+            else:
+                self._blocks.text(events, "text", text, signature, logprobs if text else None)
+                return bool(text)
+        elif signature:
+            self._blocks.carry(events, signature)
+        return False
+
+    def _call(self, call: Value, signature: str, events: list[Event]) -> None:
+        name = word(call.get("name"))
+        arguments = call.get("args")
+        text = dumps_text(arguments if isinstance(arguments, dict) else arguments_object(arguments_text(arguments)))
+        if not name or not text:
+            self._fail(events, "malformed", "a function call has no name, or arguments that nest too deep")
+            return
+        custom = name in self._custom_names
+        if custom:
+            text = custom_input(text)
+        self._blocks.call(events, self._call_id(call), self._names.get(name, name), text, signature, custom=custom)
+
+    def _call_id(self, call: Value) -> str:
+        """The call's own id if it has one that is not taken, else one made for its place."""
+        call_id = word(call.get("id"))
+        if not call_id or call_id in self._call_ids:
+            call_id = made_call_id(self._seed, self._calls)
+        self._calls += 1
+        self._call_ids.add(call_id)
+        return call_id
+
+    def _complete(self, events: list[Event], *, is_marked: bool) -> None:
+        """The answer is over; ``is_marked``: we know that it is whole even if it tells no finish reason."""
+        if self._is_over:
+            return
+        if not (self._finish_word or is_marked):
+            self._fail(events, "cut", "the stream ended without a finish reason")
+            return
+        self._is_over = True
+        self._blocks.close(events)
+        reason = finish.FROM_GEMINI.get(self._finish_word, "stop")
+        if not self._blocks.has_output and (failure := finish.empty_failure(reason, self._usage)) is not None:
+            events.append(Failed(failure))
+            return
+        if self._usage is not None:
+            events.append(self._usage)
+        events.append(Finish(finish.settled(reason, has_calls=self._calls > 0)))
+
+    def _fail(self, events: list[Event], kind: FailureKind, message: str) -> None:
+        if not self._is_over:
+            self._is_over = True
+            events.append(Failed(UpstreamFailure(kind=kind, phase="stream", message=message)))
+
+    def _fail_as(self, events: list[Event], fields: ErrorFields) -> None:
+        if not self._is_over:
+            self._is_over = True
+            events.append(Failed(failure_from(fields)))
+
+
+def decode_body(data: bytes, request: ChatRequest, quirks: Quirks) -> list[Event]:
+    """Read a plain answer: the same events as its stream. Total; a stream sent all the same is read as one."""
+    decoder = GeminiDecoder(request, quirks)
+    events: list[Event] = []
+    if decoder.whole(data, events):
+        return events
+    if data.lstrip()[:5] in (b"data:", b"event", b"error") or data.lstrip().startswith(b":"):
+        return decoder.feed(data) + decoder.end()
+    return [Failed(UpstreamFailure(kind="malformed", phase="body", message="the answer is not JSON"))]

@@ -1,0 +1,67 @@
+"""Where things stand in a generateContent answer.
+
+Rules: total; a value of the wrong type counts as absent; nothing is changed in what is read.
+"""
+
+from typing import Any
+
+from freetheai.wire.error_body import ErrorFields, error_fields, is_error_body
+
+Value = dict[str, Any]
+
+
+def word(value: Any) -> str:
+    """A string, or "" for anything else."""
+    return value if isinstance(value, str) else ""
+
+
+def candidate_of(chunk: Value) -> Value | None:
+    """The first candidate; None in chunks without one (usage, a blocked prompt)."""
+    candidates = chunk.get("candidates")
+    for candidate in candidates if isinstance(candidates, list) else ():
+        # A zero is left out where Google writes it.
+        if isinstance(candidate, dict) and candidate.get("index") in (0, None):
+            return candidate
+    return None
+
+
+def error_of(chunk: Value, candidate: Value | None) -> ErrorFields | None:
+    """The error a chunk is; a blocked prompt is one, since it will have no answer."""
+    if chunk.get("error"):
+        return error_fields(chunk)
+    if candidate is not None:
+        return None
+    feedback = chunk.get("promptFeedback")
+    if isinstance(feedback, dict) and (reason := word(feedback.get("blockReason"))):
+        return ErrorFields(code="content_filter", message=f"the prompt was blocked: {reason}")
+    return error_fields(chunk) if is_error_body(chunk) else None
+
+
+def parts_of(candidate: Value) -> list[Value]:
+    """The parts of a candidate's content, which may be missing altogether."""
+    content = candidate.get("content")
+    parts = content.get("parts") if isinstance(content, dict) else None
+    return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+
+
+def logprobs_of(candidate: Value) -> list[Value] | None:
+    """Log probabilities as the content entries of Chat Completions; None where there are none."""
+    result = candidate.get("logprobsResult")
+    if not isinstance(result, dict):
+        return None
+    chosen, top = _entries(result.get("chosenCandidates")), _entries(result.get("topCandidates"))
+    entries: list[Value] = []
+    for number, token in enumerate(chosen):
+        others = top[number].get("candidates") if number < len(top) else None
+        entries.append({**_token(token), "top_logprobs": [_token(other) for other in _entries(others)]})
+    return entries or None
+
+
+def _entries(value: Any) -> list[Value]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _token(entry: Value) -> Value:
+    text, logprob = word(entry.get("token")), entry.get("logProbability")
+    known = isinstance(logprob, int | float) and not isinstance(logprob, bool)
+    return {"token": text, "logprob": logprob if known else 0.0, "bytes": list(text.encode("utf-8", "replace"))}

@@ -1,0 +1,73 @@
+"""Stop sequences for upstreams that know none, or fewer than the client gave: cut here, in the text.
+
+Strategy: ``StopDecoder`` stands around a decoder and looks at its text pieces. What could be the beginning of a stop
+string is held back, at most one string less a character long; at the first match the text ends and so does the answer.
+
+Rules:
+- only text is looked at, each block on its own: neither reasoning nor arguments;
+- after a match nothing more is read: the transfer is ended by whoever sees that the stream is finished.
+"""
+
+from collections.abc import Sequence
+
+from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Event, Failed, Finish
+from freetheai.wire.formats import StreamDecoder
+
+
+class StopDecoder:
+    """A decoder whose answer ends at the first of ``stops``. See ``formats.StreamDecoder``."""
+
+    __slots__ = ("_decoder", "_held", "_index", "_is_over", "_stops")
+
+    def __init__(self, decoder: StreamDecoder, stops: Sequence[str]) -> None:
+        self._decoder = decoder
+        self._stops = tuple(stop for stop in stops if stop)
+        self._held = ""
+        self._index = -1
+        self._is_over = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Events completed by ``data``; nothing after a stop string."""
+        return [] if self._is_over else self.cut(self._decoder.feed(data))
+
+    def end(self) -> list[Event]:
+        """The upstream closed."""
+        return [] if self._is_over else self.cut(self._decoder.end())
+
+    def cut(self, events: list[Event]) -> list[Event]:
+        """``events`` up to the first stop string in their text, less what may be the beginning of one."""
+        out: list[Event] = []
+        for event in events:
+            if isinstance(event, BlockStart):
+                self._index = event.index if event.kind == "text" else -1
+            elif isinstance(event, BlockDelta) and event.index == self._index:
+                self._text(event, out)
+                if self._is_over:
+                    return out
+                continue
+            elif isinstance(event, BlockEnd | Failed) and self._held:
+                out.append(BlockDelta(self._index, self._held))
+                self._held = ""
+            out.append(event)
+        return out
+
+    def _text(self, delta: BlockDelta, out: list[Event]) -> None:
+        text = self._held + delta.text
+        found = [(at, stop) for stop in self._stops if (at := text.find(stop)) >= 0]
+        if found:
+            at, stop = min(found, key=lambda match: (match[0], -len(match[1])))
+            if at:
+                out.append(BlockDelta(self._index, text[:at], delta.logprobs))
+            out.extend((BlockEnd(self._index), Finish("stop_sequence", stop)))
+            self._is_over = True
+            return
+        keep = max((_overlap(text, stop) for stop in self._stops), default=0)
+        self._held = text[len(text) - keep :]
+        if len(text) > keep:
+            out.append(BlockDelta(self._index, text[: len(text) - keep], delta.logprobs))
+
+
+def _overlap(text: str, stop: str) -> int:
+    """How many characters at the end of ``text`` are the beginning of ``stop``, short of all of it."""
+    longest = min(len(text), len(stop) - 1)
+    return next((size for size in range(longest, 0, -1) if text.endswith(stop[:size])), 0)
