@@ -13,6 +13,6 @@ ADAPTER = Adapter(
     stream_path="/models/{model}:streamGenerateContent?alt=sse",
     auth="x-goog-api-key",
     codes=CODES,
-    # Calls are held to their schemas (mode VALIDATED). Case: tests/wire_gemini/test_tools.py, "a strict tool".
+    # Calls are held to their schemas (mode VALIDATED). Case: tests/wire_gemini/test_build.py, "a strict tool".
     quirks=Quirks(strict_tools=True),
 )

@@ -113,13 +113,23 @@ class Finish:
 
 
 @dataclass(slots=True)
+class NextAnswer:
+    """One of several answers to the same request (``n``) is complete, for ``reason``; the next one's blocks follow.
+
+    Only plain answers hold it; the last of the answers ends in ``Finish``.
+    """
+
+    reason: FinishReason
+
+
+@dataclass(slots=True)
 class Failed:
     """A bad end, always last."""
 
     failure: UpstreamFailure
 
 
-Event = ResponseStart | BlockStart | BlockDelta | BlockEnd | Usage | Finish | Failed
+Event = ResponseStart | BlockStart | BlockDelta | BlockEnd | NextAnswer | Usage | Finish | Failed
 
 # Kinds whose first piece counts as "any output": after it nothing is retried. A role or a start is none.
 OUTPUT_EVENTS = (BlockStart, BlockDelta)

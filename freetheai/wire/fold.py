@@ -2,33 +2,37 @@
 
 from collections.abc import Iterable
 
-from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Event, Failed, Finish, Usage
+from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Event, Failed, Finish, NextAnswer, Usage
 from freetheai.wire.formats import Block, Response, ToolCall
 
 
 def fold(events: Iterable[Event]) -> Response:
     """The answer that ``events`` tell; ``failure`` is set when they end in ``Failed``, beside what came before."""
-    response = Response()
+    response = answer = Response()
     pieces: list[str] = []
     for event in events:
         if isinstance(event, BlockDelta):
             pieces.append(event.text)
-            _add_logprobs(response.blocks, event)
+            _add_logprobs(answer.blocks, event)
         elif isinstance(event, BlockStart):
             pieces = []
-            response.blocks.append(_opened(event))
+            answer.blocks.append(_opened(event))
         elif isinstance(event, BlockEnd):
-            _close(response.blocks[-1], "".join(pieces), event.signature)
+            _close(answer.blocks[-1], "".join(pieces), event.signature)
             pieces = []
         elif isinstance(event, Usage):
             response.usage = event
         elif isinstance(event, Finish):
-            response.reason = event.reason
-            response.stop_sequence = event.stop_sequence
+            answer.reason = event.reason
+            answer.stop_sequence = event.stop_sequence
+        elif isinstance(event, NextAnswer):
+            answer.reason = event.reason
+            answer = Response()
+            response.others.append(answer)
         elif isinstance(event, Failed):
             response.failure = event.failure
-    if pieces and response.blocks:
-        _close(response.blocks[-1], "".join(pieces), "")
+    if pieces and answer.blocks:
+        _close(answer.blocks[-1], "".join(pieces), "")
     return response
 
 

@@ -118,13 +118,17 @@ class Block:
 
 @dataclass(slots=True, kw_only=True)
 class Response:
-    """A whole answer: what ``fold`` makes of a list of events and ``encode_body`` writes out."""
+    """A whole answer: what ``fold`` makes of a list of events and ``encode_body`` writes out.
+
+    ``others`` are further answers to the same request (``n``): their blocks and reasons, nothing else.
+    """
 
     blocks: list[Block] = field(default_factory=list)
     reason: FinishReason = "stop"
     stop_sequence: str = ""
     usage: Usage | None = None
     failure: UpstreamFailure | None = None
+    others: "list[Response]" = field(default_factory=list)
 
     def text(self) -> str:
         """All visible text, joined: blocks continue each other."""

@@ -21,6 +21,8 @@ from freetheai.wire.translate import GuardedStream
 
 _JSON_SPACE = b" \t\n\r"
 
+Edit = Callable[[dict[str, Any]], dict[str, Any]]
+
 
 class FrameRelay(GuardedStream):
     """The frame loop of a relay. A subclass implements ``_frame`` and ``_finish``, which append to ``out``."""
@@ -66,20 +68,19 @@ class HeadSplice:
     they shall be; it is asked once for each new pair of head and tail, not for each chunk.
     """
 
-    __slots__ = ("_edit", "_head", "_key", "_member", "_new_head", "_new_tail", "_size", "_tail", "_tries")
+    __slots__ = ("_head", "_key", "_member", "_new_head", "_new_tail", "_size", "_tail", "_tries")
 
     # How many different heads are learned before the upstream counts as one that varies them.
     MAX_TRIES = 16
 
-    def __init__(self, member: str, edit: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    def __init__(self, member: str) -> None:
         self._member = member
         self._key = b'"' + member.encode() + b'":'
-        self._edit = edit
         self._head = self._tail = self._new_head = self._new_tail = b""
         self._size = 0
         self._tries = 0
 
-    def splice(self, text: bytes, value: Mapping[str, Any]) -> bytes:
+    def splice(self, text: bytes, value: Mapping[str, Any], edit: Edit) -> bytes:
         """``text``, which is ``value`` as JSON, with its head and tail exchanged; b"" if it must be serialised."""
         head, tail = self._head, self._tail
         # The same head, the same tail and as many members: between them stands exactly the one member.
@@ -88,9 +89,9 @@ class HeadSplice:
         if self._tries >= self.MAX_TRIES:
             return b""
         self._tries += 1
-        return self._learn(text, value)
+        return self._learn(text, value, edit)
 
-    def _learn(self, text: bytes, value: Mapping[str, Any]) -> bytes:
+    def _learn(self, text: bytes, value: Mapping[str, Any], edit: Edit) -> bytes:
         start = text.find(self._key)
         end = _value_end(text, start + len(self._key), value[self._member])
         if start < 0 or end < 0:
@@ -103,7 +104,7 @@ class HeadSplice:
             return b""
         if not is_clear:
             return b""
-        edited = self._edit(rest)
+        edited = edit(rest)
         new_head, new_tail = _exchanged(head, tail, rest, edited, self._key)
         if orjson.loads(new_head + b"null" + new_tail) != {**edited, self._member: None}:
             return b""

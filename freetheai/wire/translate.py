@@ -13,7 +13,7 @@ Rules:
 """
 
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from freetheai.errors import ApiError
 from freetheai.wire.events import (
@@ -29,6 +29,7 @@ from freetheai.wire.events import (
 )
 from freetheai.wire.fold import fold
 from freetheai.wire.formats import (
+    Block,
     ByteStream,
     ClientFormat,
     Quirks,
@@ -180,12 +181,15 @@ class BodyResult:
     @property
     def has_output(self) -> bool:
         """Whether there is any text, reasoning, call or media."""
-        return any(block.text or block.call is not None for block in self.response.blocks)
+        return any(block.text or block.call is not None for block in self._blocks())
 
     @property
     def output_chars(self) -> int:
         """Characters of output, for estimates where the upstream counts nothing."""
-        return sum(len(block.text) + (len(block.call.arguments) if block.call else 0) for block in self.response.blocks)
+        return sum(len(block.text) + (len(block.call.arguments) if block.call else 0) for block in self._blocks())
+
+    def _blocks(self) -> list[Block]:
+        return [block for answer in (self.response, *self.response.others) for block in answer.blocks]
 
 
 def convert_body(
@@ -207,12 +211,7 @@ def convert_body(
         else:
             shown = response
             if response.usage is None:
-                shown = Response(
-                    blocks=response.blocks,
-                    reason=response.reason,
-                    stop_sequence=response.stop_sequence,
-                    usage=estimated_usage(request, result.output_chars),
-                )
+                shown = replace(response, usage=estimated_usage(request, result.output_chars))
             result.data = client.encode_body(shown, request, stamp)
     except Exception:
         return BodyResult(data=b"", response=Response(failure=internal_failure("body")))

@@ -1,4 +1,4 @@
-"""Recorded cases, one file each: a sentence, what came in, the events, and perhaps the plain answer that means the same.
+"""Recorded cases, one file each: a sentence, what came in, the events, perhaps the plain answer that means the same.
 
 ``UPDATE_GOLDEN=1`` rewrites the events. A line ``request: {…}`` after the sentence adds to the request. Files end lines
 with LF; the provider ends them with CRLF, and both are read.

@@ -68,7 +68,7 @@ class ChatRelay(FrameRelay):
         self._head: dict[str, Any] = {}
         self._states: dict[int, ChoiceState] = {}
         self._names = frozenset(tool.name for tool in request.tools)
-        self._splice = HeadSplice("choices", self._edited)
+        self._splice = HeadSplice("choices")
         self._templates = TextTemplates()
 
     def _error(self, error: ApiError) -> bytes:
@@ -120,7 +120,7 @@ class ChatRelay(FrameRelay):
             return
         text = b""
         if is_untouched and chunk.get("usage") is None:
-            text = self._splice.splice(data, chunk)
+            text = self._splice.splice(data, chunk, self._edited)
         event = b"data: " + text + b"\n\n" if text else self._written(chunk, sent)
         out.append(event)
         self._templates.learn(data, key, event)
@@ -318,7 +318,7 @@ class ChatRelay(FrameRelay):
         word = finish.TO_CHAT[finish.settled(reason, has_calls=has_calls)]
         if state.last is not None and word == state.word:
             data, chunk = state.last
-            text = self._splice.splice(data, chunk) if chunk.get("usage") is None else b""
+            text = self._splice.splice(data, chunk, self._edited) if chunk.get("usage") is None else b""
             out.append(b"data: " + text + b"\n\n" if text else self._written(chunk, chunk["choices"]))
             return
         choice = state.last_choice

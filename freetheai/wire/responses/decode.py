@@ -246,6 +246,9 @@ class ResponsesDecoder:
         if reason not in finish.CUTTING and any(reader.is_broken() for reader in readers):
             self._fail(events, "malformed", "the arguments of a tool call are not JSON")
             return
+        if reason not in finish.CUTTING and any(reader.is_nameless() for reader in readers):
+            self._fail(events, "malformed", "a tool call has no name")
+            return
         for reader in readers:
             reader.close(events)
         self._blocks.close_all(events)

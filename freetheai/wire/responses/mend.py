@@ -91,6 +91,11 @@ class PartState:
         """The text as its ``done`` event tells it: what the pieces said, `{}` for arguments without any."""
         return self.text() or ("{}" if self.channel is ARGUMENTS else "")
 
+    @property
+    def member(self) -> str:
+        """The member of the item that holds it."""
+        return "summary" if self.channel is SUMMARY else "content" if self.channel.place else self.channel.member
+
     def mended(self, given: Json) -> Json:
         """A done part as it came, if it says what its pieces said."""
         is_same = given.get(self.channel.part_member) == self.text()
@@ -133,11 +138,19 @@ class ItemState:
 
     def mended(self, given: Json) -> Json:
         """A done item as it came, if it says what its pieces said; else with what they said, which clients have seen."""
-        told = [(part.channel, part.text()) for part in self.parts.values()]
-        if sorted(told, key=_by_place) == sorted(((channel, text) for channel, _, text in whole_parts(given)), key=_by_place):
-            return given
         whole = self.whole(_word(given.get("status")))
-        return {**given, **{name: whole[name] for name in _TEXT_MEMBERS if name in whole}}
+        changes: Json = {}
+        for member in _TEXT_MEMBERS:
+            if member not in whole:
+                continue
+            if isinstance(whole[member], list):
+                told = [part for part in self.parts.values() if part.member == member]
+                shown = _mended_parts(given.get(member), told)
+            else:
+                shown = whole[member]
+            if given.get(member) != shown and (shown or member != "content" or self.kind == "message"):
+                changes[member] = shown
+        return {**given, **changes} if changes else given
 
     def whole(self, status: str) -> Json:
         """The item as its pieces tell it."""
@@ -170,11 +183,14 @@ def whole_parts(item: Json) -> Iterator[tuple[Channel, int, str]]:
         payload = item.get(channel.member)
         yield channel, 0, dumps_text(payload) if isinstance(payload, dict | list) else _word(payload)
         return
+    if kind == "message" and isinstance(item.get("content"), str):
+        yield TEXT, 0, item["content"]
     for member in ("summary", "content") if kind == "reasoning" else ("content",) if kind == "message" else ():
         pieces = item.get(member)
         for index, piece in enumerate(pieces if isinstance(pieces, list) else ()):
             part_kind = piece.get("type") if isinstance(piece, dict) else None
-            if isinstance(part_kind, str) and (known := BY_PART_KIND.get(part_kind)) is not None:
+            known = BY_PART_KIND.get(part_kind) if isinstance(part_kind, str) else None
+            if known is not None and known.item_kind == kind:
                 yield known, index, _word(piece.get(known.part_member))
 
 
@@ -217,5 +233,12 @@ def _word(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _by_place(told: tuple[Channel, str]) -> str:
-    return told[0].place
+
+def _mended_parts(given: Any, told: list[PartState]) -> list[Json]:
+    """The parts as they came where they say what was told."""
+    if not isinstance(given, list) or len(given) != len(told):
+        return [part.part(part.text()) for part in told]
+    return [
+        part.mended(came) if isinstance(came, dict) and came.get("type") == part.channel.part_kind else part.part(part.text())
+        for part, came in zip(told, given, strict=True)
+    ]

@@ -143,6 +143,10 @@ class ItemReader:
         text = "".join(self._pieces)
         return self._kind == "function_call" and bool(text.strip()) and not is_json(text)
 
+    def is_nameless(self) -> bool:
+        """Whether it is a call with arguments that nobody said the name of."""
+        return self._kind in ("function_call", "custom_tool_call") and self._size > 0 and not self._name
+
     @property
     def _unwraps(self) -> bool:
         return not self._custom and self._name in self._reading.custom_names

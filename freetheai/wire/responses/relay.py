@@ -40,7 +40,6 @@ from freetheai.wire.responses.mend import (
     whole_parts,
 )
 from freetheai.wire.responses.objects import ItemIds, Json, failed, message_item, response_object
-from freetheai.wire.signature import tag
 from freetheai.wire.sse import Frame
 from freetheai.wire.toolcalls import answer_seed, made_call_id
 from freetheai.wire.translate import estimated_usage
@@ -57,6 +56,17 @@ _LIFECYCLE: Final = ("response.created", "response.in_progress", "response.queue
 _WITH_RESPONSE: Final = frozenset((*_TERMINAL, *_LIFECYCLE))
 
 
+_EMPTY: Final[Json] = {
+    "content": [],
+    "summary": [],
+    "arguments": "",
+    "input": "",
+    "result": None,
+    # What the item is added with may be a part of it only: the whole comes with its done event.
+    "encrypted_content": None,
+}
+
+
 class ResponsesRelay(FrameRelay):
     """One stream. See ``formats.ByteStream``."""
 
@@ -70,6 +80,8 @@ class ResponsesRelay(FrameRelay):
         self._items: list[ItemState] = []
         self._by_index: dict[int, ItemState] = {}
         self._call_ids: set[str] = set()
+        # Places of calls that sent arguments before anyone said their name.
+        self._nameless: set[int] = set()
         self._seed = answer_seed(request, stamp.id)
         self._deltas = {f"{channel.stem}.delta": channel for channel in CHANNELS}
         self._wholes = {f"{channel.stem}.done": channel for channel in CHANNELS}
@@ -158,6 +170,8 @@ class ResponsesRelay(FrameRelay):
         given = event.get("item")
         if not isinstance(given, dict):
             return
+        if given.get("type") in CALL_KINDS and not _word(given.get("name")):
+            return
         known = self._by_index.get(_index(event))
         if known is not None and known.kind == given.get("type") and (known.done is None or _is_same(known, given)):
             return  # added twice, or after its first piece
@@ -170,6 +184,9 @@ class ResponsesRelay(FrameRelay):
             self._fail("too_large", "the answer has more items than can be held")
             return None
         kind, index = _word(given.get("type")) or "message", len(self._items)
+        if kind in CALL_KINDS and not _word(given.get("name")):
+            self._fail("malformed", "a tool call has no name")
+            return None
         item_id = _word(given.get("id"))
         if not item_id or any(item_id == known.item_id for known in self._items):
             item_id = self._ids.item_id(_PREFIXES.get(kind, "item_"), index)
@@ -178,13 +195,13 @@ class ResponsesRelay(FrameRelay):
         self._items.append(item)
         upstream_index = _index(event)
         self._by_index[upstream_index if upstream_index >= 0 else index] = item
+        self._nameless.discard(upstream_index)
         if kind in CALL_KINDS:
             self.has_output = True
             head["call_id"] = self._call_id(given, index)
-        shown = {**given, "id": item_id, "type": kind, **({"call_id": head["call_id"]} if kind in CALL_KINDS else {})}
-        if encrypted := _word(given.get("encrypted_content")):
-            shown["encrypted_content"] = tag(self._stamp.origin, encrypted)
-        shown = given if shown == given else shown
+        shown = {**_head(given), "id": item_id, "type": kind}
+        if kind in CALL_KINDS:
+            shown |= {"call_id": head["call_id"], "arguments" if kind == "function_call" else "input": ""}
         if frame is None:
             self._tell(out, "response.output_item.added", {"output_index": index, "item": shown})
         else:
@@ -208,8 +225,8 @@ class ResponsesRelay(FrameRelay):
         if item is None:
             head: Json = {"id": event.get("item_id"), "type": kind}
             if kind in CALL_KINDS:
-                # Neither its name nor its id is known: not a call that could be answered.
-                self._fail("malformed", "a tool call has no name")
+                # Its name is not known: told when the item is done, which says it.
+                self._nameless.add(index)
                 return None
             empty: Json = {"summary": []} if kind == "reasoning" else {"role": "assistant", "content": []}
             item = self._add({**head, "status": "in_progress", **empty}, event, None, out)
@@ -303,7 +320,7 @@ class ResponsesRelay(FrameRelay):
             return
         item = self._by_index.get(_index(event))
         if item is None or item.kind != given.get("type") or (item.done is not None and not _is_same(item, given)):
-            item = self._add(_head(given), event, None, out)
+            item = self._add(given, event, None, out)
         if item is None or item.done is not None:
             return
         self._close(item, given, out)
@@ -383,6 +400,8 @@ class ResponsesRelay(FrameRelay):
             item.kind == "function_call" and item.done is not None and item.done.get("status") == "incomplete"
             for item in self._items
         )
+        if reason not in finish.CUTTING and self._nameless:
+            self._fail("malformed", "a tool call has no name")
         if reason not in finish.CUTTING and any(broken):
             self._fail("malformed", "the arguments of a tool call are not JSON")
         return self.failure is None
@@ -399,10 +418,10 @@ class ResponsesRelay(FrameRelay):
                 if known.done is not None:
                     continue
                 item = known
-            self._end_item(item or self._add(_head(given), {}, None, out), given, out)
+            self._end_item(item or self._add(given, {}, None, out), given, out)
         if not self._items:
             # Clients index the output: an answer without any is an empty message.
-            self._add(_head(message_item("", [], status)), {}, None, out)
+            self._add(message_item("", [], status), {}, None, out)
             self._part(self._items[0], TEXT, {}, out)
         for item in self._items:
             if item.done is None:
@@ -451,15 +470,9 @@ def _index(event: Json) -> int:
 
 def _head(given: Json) -> Json:
     """A whole item as it is when it is added: in progress and empty."""
-    empty: Json = {
-        "content": [],
-        "summary": [],
-        "arguments": "",
-        "input": "",
-        "result": None,
-        "encrypted_content": None,
-    }
-    return {**given, **{key: value for key, value in empty.items() if key in given}, "status": "in_progress"}
+    filled = [key for key in _EMPTY if given.get(key)]
+    status = {"status": "in_progress"} if given.get("status") in ("completed", "incomplete") else {}
+    return {**given, **{key: _EMPTY[key] for key in filled}, **status}
 
 
 def _is_same(item: ItemState, given: Json) -> bool:
