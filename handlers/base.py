@@ -110,6 +110,9 @@ class BaseHandler(RequestHandler):
         self.set_header("Content-Type", JSON)
         self.finish(value if isinstance(value, bytes) else orjson.dumps(value))
 
+    def compute_etag(self) -> None:
+        """Answers are made for one request: no tag is computed over them (Tornado's hook)."""
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Turn whatever was raised into its row's status, headers and envelope (Tornado's hook)."""
         self.refuse(self._as_api_error(status_code, kwargs.get("exc_info")))

@@ -47,7 +47,7 @@ class GenerationHandler(BaseHandler):
     async def post(self) -> None:
         """Pass the gates, take a lease, answer, give it back."""
         owner = await self.admit()
-        request = self.client_format.parse(self.request.body)
+        request = self._parse()
         model = self.choose_model(request, owner)
         lease = await self._acquire(owner)
         self.services.running.add(self)
@@ -117,6 +117,14 @@ class GenerationHandler(BaseHandler):
         """The client has taken everything: read on."""
         if self._transfer is not None:
             self._transfer.release()
+
+    def _parse(self) -> ChatRequest:
+        encoding = self.request.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            raise ApiError(
+                errors.INVALID_JSON, "invalid json payload: the body is compressed; send it without Content-Encoding."
+            )
+        return self.client_format.parse(self.request.body)
 
     async def _acquire(self, owner: Owner) -> Lease:
         policy = resolve(self.services.settings.limits, owner.invites, owner.roles, LimitOverrides(**owner.overrides))

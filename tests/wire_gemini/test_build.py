@@ -186,7 +186,7 @@ class TestTools:
 
     def test_a_choice_that_names_what_cannot_be_given_is_refused(self):
         for choice in (tool("put"), {"type": "allowed_tools", "mode": "required", "tools": [{"type": "web_search"}]}):
-            with pytest.raises(ApiError, match="not among the tools"):
+            with pytest.raises(ApiError, match="tools this model can be given"):
                 body(tools=[tool("get")], tool_choice=choice)
 
     def test_without_tools_no_choice_is_told(self):
@@ -353,3 +353,9 @@ def test_a_model_that_cannot_think_is_told_nothing():
 def test_tools_for_a_model_without_are_refused():
     with pytest.raises(ApiError, match="tools are not supported"):
         body(replace(NEW, supports_tools=False), tools=[tool("get")])
+
+
+def test_several_answers_are_asked_for_but_in_streams():
+    assert config(n=3) == {"candidateCount": 3}
+    with pytest.raises(ApiError, match="n greater than 1"):
+        body(n=3, stream=True)

@@ -174,9 +174,23 @@ def error_events(error: ApiError) -> bytes:
 
 def encode_body(response: Response, request: ChatRequest, stamp: Stamp) -> bytes:
     """A plain answer of a folded one."""
-    calls = [block.call for block in response.blocks if block.call is not None]
-    reason = finish.TO_CHAT[response.reason]
-    message = _message(response, stamp)
+    answers = (response, *response.others)
+    body = {
+        "id": stamp.id,
+        "object": "chat.completion",
+        "created": stamp.created_s,
+        "model": stamp.model,
+        "choices": [{"index": index, **_choice(answer, request, stamp)} for index, answer in enumerate(answers)],
+    }
+    if response.usage is not None:
+        body["usage"] = to_chat(response.usage)
+    return orjson.dumps(body)
+
+
+def _choice(answer: Response, request: ChatRequest, stamp: Stamp) -> dict[str, Any]:
+    calls = [block.call for block in answer.blocks if block.call is not None]
+    reason = finish.TO_CHAT[answer.reason]
+    message = _message(answer, stamp)
     if calls and wants_legacy_calls(request):
         message["function_call"] = {"name": calls[0].name, "arguments": calls[0].arguments or "{}"}
         reason = "function_call" if reason == "tool_calls" else reason
@@ -184,18 +198,9 @@ def encode_body(response: Response, request: ChatRequest, stamp: Stamp) -> bytes
         message["tool_calls"] = [_whole_call(call, stamp) for call in calls]
     if not calls and message["content"] is None and message["refusal"] is None:
         message["content"] = ""
-    entries = [entry for block in response.blocks for entry in block.logprobs or ()]
+    entries = [entry for block in answer.blocks for entry in block.logprobs or ()]
     logprobs = {"content": entries, "refusal": None} if entries else None
-    body = {
-        "id": stamp.id,
-        "object": "chat.completion",
-        "created": stamp.created_s,
-        "model": stamp.model,
-        "choices": [{"index": 0, "message": message, "logprobs": logprobs, "finish_reason": reason}],
-    }
-    if response.usage is not None:
-        body["usage"] = to_chat(response.usage)
-    return orjson.dumps(body)
+    return {"message": message, "logprobs": logprobs, "finish_reason": reason}
 
 
 def _message(response: Response, stamp: Stamp) -> dict[str, Any]:

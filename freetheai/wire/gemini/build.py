@@ -11,8 +11,6 @@ Format: https://ai.google.dev/api/generate-content
 
 from typing import Any, Final
 
-import orjson
-
 from freetheai import errors
 from freetheai.errors import ApiError
 from freetheai.wire.formats import Quirks, Target
@@ -20,6 +18,7 @@ from freetheai.wire.gemini import models
 from freetheai.wire.gemini.contents import write_contents
 from freetheai.wire.gemini.tools import clean_schema, tool_fields
 from freetheai.wire.jsontext import dumps_text
+from freetheai.wire.outgoing import body_bytes, cap_for
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.turns import refuse_unsupported
 
@@ -38,8 +37,11 @@ def build(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
         ApiError: INVALID_REQUEST for what this model can't carry; INVALID_JSON for what nests too deep.
     """
     refuse_unsupported(request, target)
-    if request.n > 1:
-        raise ApiError(errors.INVALID_REQUEST, "n greater than 1 is not supported for this model: ask n times")
+    if request.n > 1 and request.stream:
+        raise ApiError(
+            errors.INVALID_REQUEST,
+            "n greater than 1 is not supported in streams of this model: leave out stream, or ask n times",
+        )
     tools = tool_fields(request, quirks)
     output, told = _output(request, target, has_tools=bool(tools))
     body: Body = {"contents": write_contents(request, target)}
@@ -48,19 +50,7 @@ def build(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
     body |= tools
     if config := _sampling(request, target) | output | _thinking(request, target):
         body["generationConfig"] = config
-    body = {**quirks.extra_body, **body}
-    for name in quirks.drop_fields:
-        body.pop(name, None)
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        raise ApiError(errors.INVALID_JSON, f"{errors.INVALID_JSON.text}: nested too deep") from None
-
-
-def _max_tokens(request: ChatRequest, target: Target) -> int | None:
-    if request.max_tokens is None or target.max_output_tokens is None:
-        return request.max_tokens
-    return min(request.max_tokens, target.max_output_tokens)
+    return body_bytes(body, quirks)
 
 
 def _sampling(request: ChatRequest, target: Target) -> Body:
@@ -73,7 +63,8 @@ def _sampling(request: ChatRequest, target: Target) -> Body:
         # A 32-bit number here; the same longer seed still gives the same answer.
         "seed": seed if seed is None or -_SEEDS <= seed < _SEEDS else seed % _SEEDS,
         "stopSequences": request.stop[:_MAX_STOP] or None,
-        "maxOutputTokens": _max_tokens(request, target),
+        "maxOutputTokens": cap_for(request.max_tokens, target),
+        "candidateCount": request.n if request.n > 1 else None,
     }
     if models.takes_penalties(target.model):
         fields |= {"presencePenalty": request.presence_penalty, "frequencyPenalty": request.frequency_penalty}
@@ -85,7 +76,7 @@ def _sampling(request: ChatRequest, target: Target) -> Body:
 def _thinking(request: ChatRequest, target: Target) -> Body:
     if not target.supports_reasoning:
         return {}
-    config = models.thinking_config(target.model, request.reasoning, _max_tokens(request, target))
+    config = models.thinking_config(target.model, request.reasoning, cap_for(request.max_tokens, target))
     return {"thinkingConfig": config} if config else {}
 
 

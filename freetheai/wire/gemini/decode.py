@@ -11,6 +11,7 @@ Rules:
   without words, and on none at all in an answer without output;
 - the finish reason and usage are kept until the end of the stream, its only end marker; without a finish reason it was
   cut; counts are cumulative, the last ones stand;
+- of several candidates only the first is read, but for plain answers to requests for several (``n``);
 - a blocked prompt, an error frame and a finish reason that names a breakdown are ``Failed``;
 - pictures of thinking, code the provider ran, and parts nobody knows are dropped.
 
@@ -21,10 +22,20 @@ from typing import Final
 
 from freetheai.wire import finish
 from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
-from freetheai.wire.events import Event, Failed, FailureKind, Finish, ResponseStart, UpstreamFailure, Usage
+from freetheai.wire.events import (
+    Event,
+    Failed,
+    FailureKind,
+    Finish,
+    FinishReason,
+    NextAnswer,
+    ResponseStart,
+    UpstreamFailure,
+    Usage,
+)
 from freetheai.wire.formats import Quirks
 from freetheai.wire.gemini.blocks import BlockWriter
-from freetheai.wire.gemini.parts import Value, candidate_of, error_of, logprobs_of, parts_of, word
+from freetheai.wire.gemini.parts import Value, answers_in, candidate_of, error_of, logprobs_of, parts_of, word
 from freetheai.wire.jsontext import dumps_text, loads
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.sse import MAX_EVENT_BYTES, Frame, SseSplitter
@@ -58,7 +69,7 @@ class GeminiDecoder:
         self._call_ids: set[str] = set()
         self._calls = 0
         self._seed = ""
-        self._has_started = self._is_over = False
+        self._has_started = self._has_calls = self._is_over = False
         self._finish_word = ""
         self._usage: Usage | None = None
 
@@ -97,7 +108,10 @@ class GeminiDecoder:
         except ValueError:
             return False
         if isinstance(value, dict):
-            self._chunk(value, events)
+            for number, answer in enumerate(answers_in(value, self._request.n)):
+                if number:
+                    self._next_answer(events)
+                self._chunk(answer, events)
         elif isinstance(value, list):
             for item in value:
                 if isinstance(item, dict):
@@ -204,6 +218,7 @@ class GeminiDecoder:
         if not name or not text:
             self._fail(events, "malformed", "a function call has no name, or arguments that nest too deep")
             return
+        self._has_calls = True
         custom = name in self._custom_names
         if custom:
             text = custom_input(text)
@@ -227,13 +242,23 @@ class GeminiDecoder:
             return
         self._is_over = True
         self._blocks.close(events)
-        reason = finish.FROM_GEMINI.get(self._finish_word, "stop")
+        reason = self._reason()
         if not self._blocks.has_output and (failure := finish.empty_failure(reason, self._usage)) is not None:
             events.append(Failed(failure))
             return
         if self._usage is not None:
             events.append(self._usage)
-        events.append(Finish(finish.settled(reason, has_calls=self._calls > 0)))
+        events.append(Finish(reason))
+
+    def _next_answer(self, events: list[Event]) -> None:
+        """One of several answers is complete."""
+        if not self._is_over:
+            self._blocks.close(events)
+            events.append(NextAnswer(self._reason()))
+            self._finish_word, self._has_calls = "", False
+
+    def _reason(self) -> FinishReason:
+        return finish.settled(finish.FROM_GEMINI.get(self._finish_word, "stop"), has_calls=self._has_calls)
 
     def _fail(self, events: list[Event], kind: FailureKind, message: str) -> None:
         if not self._is_over:

@@ -25,6 +25,16 @@ def candidate_of(chunk: Value) -> Value | None:
     return None
 
 
+def answers_in(body: Value, wanted: int) -> list[Value]:
+    """A plain answer as one for each candidate, in order, where several were wanted; else itself."""
+    candidates = body.get("candidates")
+    if wanted <= 1 or not isinstance(candidates, list) or len(candidates) <= 1:
+        return [body]
+    found = [candidate for candidate in candidates if isinstance(candidate, dict)]
+    found.sort(key=lambda candidate: index if type(index := candidate.get("index")) is int else 0)
+    return [{**body, "candidates": [{**candidate, "index": 0}]} for candidate in found] or [body]
+
+
 def error_of(chunk: Value, candidate: Value | None) -> ErrorFields | None:
     """The error a chunk is; a blocked prompt is one, since it will have no answer."""
     if chunk.get("error"):

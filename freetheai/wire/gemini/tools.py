@@ -13,9 +13,9 @@ from typing import Any, Final
 from freetheai import errors
 from freetheai.errors import ApiError
 from freetheai.wire.formats import Quirks
-from freetheai.wire.jsontext import dumps_text
+from freetheai.wire.outgoing import CUSTOM_SCHEMA, is_named, offered_tools, tool_description
 from freetheai.wire.request import ChatRequest, Tool, ToolChoice
-from freetheai.wire.toolcalls import CUSTOM_INPUT, flat_name, tool_sent_name
+from freetheai.wire.toolcalls import tool_sent_name
 
 _DROPPED: Final = frozenset({"$schema", "$id"})
 # Keywords whose value maps names to schemas, and those whose value is no schema at all.
@@ -36,45 +36,29 @@ def tool_fields(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
         ApiError: INVALID_REQUEST: the choice names a tool that this model can't be given.
     """
     choice = request.tool_choice
-    tools = _offered(request.tools, choice)
+    tools = offered_tools(request)
+    named: list[Tool] = []
+    if choice is not None and (choice.mode == "named" or choice.must):
+        named = [tool for tool in request.tools if is_named(tool, choice.names)]
+        if not named:
+            raise ApiError(errors.INVALID_REQUEST, "tool_choice allows none of the tools this model can be given")
+        # The names are told, so the list may stay as it is: caches know it.
+        tools = request.tools
+        named = named[:1] if choice.mode == "named" else named
     if not tools:
         return {}
-    config = _calling_config(choice, tools, quirks)
+    config = _calling_config(choice, tools, named, quirks)
     fields: dict[str, Any] = {"tools": [{"functionDeclarations": [_declaration(tool) for tool in tools]}]}
     if config:
         fields["toolConfig"] = {"functionCallingConfig": config}
     return fields
 
 
-def _offered(tools: list[Tool], choice: ToolChoice | None) -> list[Tool]:
-    if choice is None or choice.mode not in ("named", "allowed"):
-        return tools
-    chosen = _chosen(tools, choice)
-    if choice.mode == "allowed" and not choice.must:
-        return chosen
-    if not chosen:
-        raise ApiError(
-            errors.INVALID_REQUEST,
-            f"tool_choice names the tool {next(iter(choice.names), '')!r}, "
-            "which is not among the tools this model can be given",
-        )
-    return tools
-
-
-def _chosen(tools: list[Tool], choice: ToolChoice) -> list[Tool]:
-    names = choice.names
-    return [tool for tool in tools if tool.name in names or flat_name(tool.name, tool.namespace) in names]
-
-
-def _calling_config(choice: ToolChoice | None, tools: list[Tool], quirks: Quirks) -> dict[str, Any]:
-    if choice is not None and choice.mode == "none":
-        return {"mode": "NONE"}
-    if choice is not None and choice.mode == "required":
-        return {"mode": "ANY"}
-    if choice is not None and (choice.mode == "named" or choice.must):
-        chosen = _chosen(tools, choice)
-        named = chosen[:1] if choice.mode == "named" else chosen
+def _calling_config(choice: ToolChoice | None, tools: list[Tool], named: list[Tool], quirks: Quirks) -> dict[str, Any]:
+    if named:
         return {"mode": "ANY", "allowedFunctionNames": [tool_sent_name(tool) for tool in named]}
+    if choice is not None and choice.mode in ("none", "required"):
+        return {"mode": "NONE" if choice.mode == "none" else "ANY"}
     if quirks.strict_tools and any(tool.strict for tool in tools):
         return {"mode": "VALIDATED"}
     return {} if choice is None else {"mode": "AUTO"}
@@ -82,17 +66,10 @@ def _calling_config(choice: ToolChoice | None, tools: list[Tool], quirks: Quirks
 
 def _declaration(tool: Tool) -> dict[str, Any]:
     declaration: dict[str, Any] = {"name": tool_sent_name(tool)}
-    description = tool.description
-    if tool.custom and tool.grammar:
-        description = f"{description}\n\nThe input must follow this format:\n{dumps_text(tool.grammar)}".strip()
-    if description:
+    if description := tool_description(tool):
         declaration["description"] = description
     if tool.custom:
-        declaration["parametersJsonSchema"] = {
-            "type": "object",
-            "properties": {CUSTOM_INPUT: {"type": "string"}},
-            "required": [CUSTOM_INPUT],
-        }
+        declaration["parametersJsonSchema"] = CUSTOM_SCHEMA
     elif tool.schema is not None and _says_something(tool.schema):
         declaration["parametersJsonSchema"] = clean_schema(tool.schema)
     return declaration
