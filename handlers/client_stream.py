@@ -54,6 +54,8 @@ class ClientStream:
         self._silence_timer = self._loop.call_later(HEAD_WITHIN_S, self._after_silence)
         self._stall_timer: asyncio.TimerHandle | None = None
         self._drained: asyncio.Event | None = None
+        # An HTTP/1.0 client gets its bytes as they are, and the end by the connection's.
+        self._is_chunked = handler.request.version == "HTTP/1.1"
 
     def send(self, data: bytes) -> bool:
         """Write whole events; False when the client has not taken them yet (then wait for ``on_drained``)."""
@@ -81,11 +83,8 @@ class ClientStream:
         if self.is_closed:
             return True
         self._last_sent_s = self._loop.time()
-        connection = self._handler.request.connection
-        if connection is None:
-            return True
-        written = connection.write(data) if self.is_open else self._open(data)
-        if written.done():
+        written = self._pass_on(data) if self.is_open else self._open(data)
+        if written is None or written.done():
             return True
         self._pending = written
         self._watch_for_stall()
@@ -101,6 +100,24 @@ class ClientStream:
         handler.request.connection.stream.set_nodelay(True)  # type: ignore[union-attr]
         handler.write(data)
         return handler.flush()
+
+    def _pass_on(self, data: bytes) -> "Future[None] | None":
+        """Write behind the head; None when the kernel has taken all of it.
+
+        Straight to the socket while nothing waits before it: Tornado's own way, with two futures and two buffers for
+        each piece, is a quarter of all that a piece costs us. What the socket does not take, and every error, is left
+        to Tornado.
+        """
+        connection = self._handler.request.connection
+        stream = connection.stream  # type: ignore[union-attr]
+        if not self._is_chunked or stream.writing() or stream.closed():
+            return connection.write(data)  # type: ignore[union-attr]
+        framed = b"%x\r\n%b\r\n" % (len(data), data)
+        try:
+            sent = stream.socket.send(framed)
+        except OSError:
+            return connection.write(data)  # type: ignore[union-attr]
+        return None if sent == len(framed) else stream.write(framed[sent:])
 
     def _written(self, written: "Future[None]") -> None:
         if self._pending is not written:

@@ -138,6 +138,35 @@ class _CurlDriver(CurlAsyncHTTPClient):
         self._idle.clear()
         super().close()
 
+    def _handle_socket(self, event: int, fd: int, multi: Any, data: Any) -> None:
+        """Called by libcurl to say what it waits for on a socket: watched by the loop itself, not by Tornado's."""
+        del multi, data
+        loop = self.loop
+        # Always taken off first: the number may by now be another socket's, which libcurl does not tell.
+        watched = self._fds.pop(fd, pycurl.POLL_NONE)
+        if watched & pycurl.POLL_IN:
+            loop.remove_reader(fd)
+        if watched & pycurl.POLL_OUT:
+            loop.remove_writer(fd)
+        if event == pycurl.POLL_REMOVE:
+            return
+        if event & pycurl.POLL_IN:
+            loop.add_reader(fd, self._act, fd, pycurl.CSELECT_IN)
+        if event & pycurl.POLL_OUT:
+            loop.add_writer(fd, self._act, fd, pycurl.CSELECT_OUT)
+        self._fds[fd] = event
+
+    def _act(self, fd: int, action: int) -> None:
+        """The loop saw what libcurl waits for."""
+        try:
+            _, running = self._multi.socket_action(fd, action)
+        except pycurl.error:
+            running = -1  # whose fault it was, libcurl says of the transfer
+        if running < len(self.handles):
+            self._finish_pending_requests()
+        else:
+            self._process_queue()
+
     def _finish(self, curl: Any, curl_error: int | None = None, curl_message: str | None = None) -> None:
         transfer = self.handles[curl].transfer
         if transfer is not None:

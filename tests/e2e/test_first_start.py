@@ -11,6 +11,7 @@ from pathlib import Path
 import openai
 import psutil
 from openai import OpenAI
+
 from support.program import free_port
 
 READY = "Ctrl-C stops."

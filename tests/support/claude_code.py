@@ -1,5 +1,5 @@
-"""A request as Claude Code sends it: billing block, cache hints, thirty tools, adaptive thinking, a system message in the
-middle, parallel calls whose results hold an image and an error.
+"""A request as Claude Code sends it: billing block, cache hints, thirty tools, adaptive thinking, a system message in
+the middle, parallel calls whose results hold an image and an error.
 """
 
 from typing import Any

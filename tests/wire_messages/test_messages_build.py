@@ -148,11 +148,15 @@ def test_a_last_assistant_message(target, last):
         pytest.param(
             OLD,
             {"reasoning_effort": "high"},
-            {"thinking": {"type": "enabled", "budget_tokens": 16384}, "output_config": {"effort": "high"}},
+            {"thinking": {"type": "enabled", "budget_tokens": 16384}},
             id="a budget",
         ),
+        pytest.param(OLD, {"reasoning_effort": "high", "max_tokens": 1000}, {}, id="no room"),
         pytest.param(
-            OLD, {"reasoning_effort": "high", "max_tokens": 1000}, {"output_config": {"effort": "high"}}, id="no room"
+            Target(model="claude-opus-4-5"),
+            {"reasoning_effort": "high", "max_tokens": 1000},
+            {"output_config": {"effort": "high"}},
+            id="no room, but an effort",
         ),
         pytest.param(
             NEW,

@@ -51,7 +51,7 @@ def traits_of(model: str) -> Traits:
         samples=version < (4, 7),
         continues=version < (4, 6),
         follows_schema=version >= (4, 5),
-        has_effort=version >= (4, 5),
+        has_effort=version >= (4, 6) or (version == (4, 5) and "opus" in name),
         has_xhigh=version >= (4, 7),
         hears_system=version >= (5, 0),
     )

@@ -64,7 +64,7 @@ class MessagesRelay(FrameRelay):
         self._open: OpenBlock | None = None
         self._held: list[tuple[Value, bytes]] = []
         self._held_bytes = 0
-        self._hidden: set[int] = set()
+        self._hidden: dict[int, str] = {}
         # Upstream indexes of calls that we closed, because another block began after their arguments were complete.
         self._closed_calls: set[int] = set()
         self._counts: Value = {}
@@ -204,18 +204,18 @@ class MessagesRelay(FrameRelay):
         elif self._open is not None and index == self._open.upstream_index:
             self._stop(out, value, data)
         else:
-            self._hidden.discard(index)
+            self._hidden.pop(index, None)
 
     def _start(self, value: Value, data: bytes, index: int, out: list[bytes]) -> None:
         content = value.get("content_block")
         content = content if isinstance(content, dict) else {}
         kind = content.get("type")
         kind = kind if isinstance(kind, str) else "text"
-        self._hidden.discard(index)
+        self._hidden.pop(index, None)
         self._closed_calls.discard(index)
         is_empty = kind == "redacted_thinking" and not (isinstance(content.get("data"), str) and content["data"])
         if is_empty or (self._hides_thinking and kind in ("thinking", "redacted_thinking")):
-            self._hidden.add(index)
+            self._hidden[index] = kind
             self.has_output = True
             return
         block = self._open = OpenBlock(kind, index, self._count)
@@ -250,7 +250,7 @@ class MessagesRelay(FrameRelay):
             return
         kind = delta.get("type")
         kind = kind if isinstance(kind, str) else ""
-        if not kind or (index in self._hidden and kind != "text_delta"):
+        if not kind or (index in self._hidden and (kind != "text_delta" or self._hidden[index] != "thinking")):
             return
         block = self._open
         if block is None or block.upstream_index != index or not fits(kind, block.kind):

@@ -72,7 +72,9 @@ def thinking_fields(
         fields["thinking"] = {"type": "adaptive", "display": "summarized" if reasoning.show else "omitted"}
         return fields
     budget = bounded_budget(wanted_budget(request), max_tokens)
-    return {**fields, "thinking": {"type": "enabled", "budget_tokens": budget}} if budget else {}
+    if budget:
+        fields["thinking"] = {"type": "enabled", "budget_tokens": budget}
+    return fields
 
 
 def level_for(level: Effort, traits: Traits) -> str:
