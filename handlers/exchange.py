@@ -1,10 +1,11 @@
 """One admitted request on its way to an answer: what every later step needs, as a value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from freetheai.catalog import Model
 from freetheai.limits import Lease
 from freetheai.log import RequestRecord
+from freetheai.routing import Attempt
 from freetheai.store.directory import Owner
 from freetheai.wire.events import Usage
 from freetheai.wire.formats import Stamp
@@ -21,6 +22,10 @@ class Exchange:
     owner: Owner
     lease: Lease
     stamp: Stamp
+
+    def stamp_for(self, attempt: Attempt) -> Stamp:
+        """The stamp with the maker of this attempt's reasoning, so that what it signs finds its way back."""
+        return replace(self.stamp, origin=attempt.target.origin)
 
     def may_use(self, model: Model) -> bool:
         """Whether the owner's roles open ``model``: asked of fallbacks."""

@@ -48,4 +48,6 @@ async def answer_plain(handler: "GenerationHandler", exchange: Exchange) -> None
 
 def _convert(handler: "GenerationHandler", exchange: Exchange, attempt: Attempt, body: bytes) -> BodyResult:
     adapter = attempt.adapter
-    return convert_body(handler.client_format, adapter.upstream, exchange.request, exchange.stamp, adapter.quirks, body)
+    return convert_body(
+        handler.client_format, adapter.upstream, exchange.request, exchange.stamp_for(attempt), adapter.quirks, body
+    )

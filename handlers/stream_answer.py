@@ -78,7 +78,9 @@ class StreamAnswer:
     def _open(self, attempt: Attempt) -> ByteStream:
         exchange = self._exchange
         client_format, adapter = self._handler.client_format, attempt.adapter
-        return open_stream(client_format, adapter.upstream, exchange.request, exchange.stamp, adapter.quirks)
+        return open_stream(
+            client_format, adapter.upstream, exchange.request, exchange.stamp_for(attempt), adapter.quirks
+        )
 
     async def _finish(self) -> None:
         """The provider's answer is complete: settle, then let the client see the end."""

@@ -101,18 +101,16 @@ def test_every_decoded_case_can_be_relayed_and_translated(path):
     assert [call[1:] for call in relayed.calls()] == [call[1:] for call in translated.calls()] or relayed.error
 
 
-@pytest.mark.parametrize("path", cases("decode/messages"))
+@pytest.mark.parametrize("path", [case for case in cases("decode/messages") if len(Case(*case.values).parts) > 3])
 def test_a_recorded_plain_answer_can_be_relayed(path):
     case = Case(path)
-    if len(case.parts) < 4:
-        pytest.skip("no plain answer recorded")
-    result = convert_body(
-        messages.CLIENT, messages.UPSTREAM, case.request, STAMP, case.quirks, case.parts[3].encode()
-    )
+    result = convert_body(messages.CLIENT, messages.UPSTREAM, case.request, STAMP, case.quirks, case.parts[3].encode())
     if result.failure is not None:
         return
     body = orjson.loads(result.data)
-    streamed = check_messages_stream(sent(messages.CLIENT.relay(case.request, STAMP, case.quirks), case.wire), model="pre/alias")
+    streamed = check_messages_stream(
+        sent(messages.CLIENT.relay(case.request, STAMP, case.quirks), case.wire), model="pre/alias"
+    )
     assert body["model"] == "pre/alias"
     assert body["stop_reason"] == streamed.stop_reason
     assert "".join(block.get("text", "") for block in body["content"]) == streamed.text()
@@ -138,12 +136,15 @@ def test_encode(path):
     out = sent(open_stream(messages.CLIENT, chat.UPSTREAM, case.request, STAMP, case.quirks), case.wire)
     case.check(out.decode())
     summary = check_messages_stream(out, model="pre/alias")
-    if summary.error is not None:
+    if summary.error is not None or summary.stop_reason == "max_tokens":
+        # Cut arguments are a fragment in a stream and an object around it in a plain answer.
         return
     events = chat.UPSTREAM.decoder(case.request, case.quirks)
     body = orjson.loads(
         messages.CLIENT.encode_body(fold([*events.feed(case.wire), *events.end()]), case.request, STAMP)
     )
-    bare = [{key: value for key, value in block.items() if key not in ("citations", "caller")} for block in body["content"]]
+    bare = [
+        {key: value for key, value in block.items() if key not in ("citations", "caller")} for block in body["content"]
+    ]
     assert bare == summary.content, "stream and plain answer agree"
     assert body["stop_reason"] == summary.stop_reason
