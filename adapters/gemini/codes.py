@@ -53,7 +53,16 @@ CODES = CodeTable(
         "INTERNAL": rules.BROKEN,
         "CANCELLED": rules.UNLUCKY,
         # Finish and block reasons without any output.
-        "MALFORMED_FUNCTION_CALL": rules.UNLUCKY,
+        **dict.fromkeys(
+            (
+                "MALFORMED_FUNCTION_CALL",
+                "UNEXPECTED_TOOL_CALL",
+                "TOO_MANY_TOOL_CALLS",
+                "MISSING_THOUGHT_SIGNATURE",
+                "MALFORMED_RESPONSE",
+            ),
+            rules.UNLUCKY,
+        ),
         **dict.fromkeys(("SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY"), rules.POLICY),
     },
     patterns=(

@@ -1,9 +1,9 @@
 """Recorded cases, one file each: a sentence, what came in, what must come out. UPDATE_GOLDEN=1 rewrites the last part.
 
-``golden/decode/messages``: an upstream's stream, the events, and where there is one the plain answer that means the same.
-``golden/relay/messages``: an upstream's stream and what the client gets. ``golden/encode/messages``: a chat upstream's
-stream and what a Messages client gets of it. Lines ``quirks: {…}`` and ``request: {…}`` after the sentence change the
-defaults.
+``golden/decode/messages``: an upstream's stream, the events, and where there is one the plain answer that means the
+same. ``golden/relay/messages``: an upstream's stream and what the client gets. ``golden/encode/messages``: a chat
+upstream's stream and what a Messages client gets of it. Lines ``quirks: {…}`` and ``request: {…}`` after the sentence
+change the defaults.
 """
 
 import os
