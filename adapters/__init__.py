@@ -10,8 +10,10 @@ from adapters.base import Adapter
 
 # Imported by name below: a one-file build must be told of each (and its self-check walks this table).
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "openai": ("chat",),
-    "llamacpp": ("chat",),
+    "openai": ("chat", "responses"),
+    "anthropic": ("messages",),
+    "zai": ("messages",),
+    "llamacpp": ("chat", "messages", "responses"),
     "gemini": ("gemini",),
 }
 

@@ -15,14 +15,20 @@ from tornado.web import Application, RequestHandler
 
 from handlers.body import BoundedBody
 from handlers.chat import ChatHandler
+from handlers.count_tokens import CountTokensHandler
 from handlers.fallback import PreflightHandler, ProbeHandler, UnsupportedRouteHandler
 from handlers.health import HealthHandler
+from handlers.messages import MessagesHandler
 from handlers.models import ModelHandler, ModelsHandler
+from handlers.responses import ResponsesHandler
 from handlers.services import Services
 
 # (method, path without /v1) -> handler
 ROUTES: Final[dict[tuple[str, str], type[RequestHandler]]] = {
     ("POST", "chat/completions"): ChatHandler,
+    ("POST", "messages"): MessagesHandler,
+    ("POST", "messages/count_tokens"): CountTokensHandler,
+    ("POST", "responses"): ResponsesHandler,
     ("GET", "models"): ModelsHandler,
     ("GET", "health"): HealthHandler,
     ("GET", ""): ProbeHandler,

@@ -76,7 +76,7 @@ class SseSplitter:
                 return frames
             if text.startswith(b"data: ") and b"\n" not in text:
                 frames.append(Frame(text, text[6:]))
-            elif text and (frame := _parse(text)) is not None:
+            elif text and (frame := _named(text) or _parse(text)) is not None:
                 frames.append(frame)
         if rest:
             self._keep(rest)
@@ -105,6 +105,14 @@ class SseSplitter:
         if data:
             self._ends_in_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _named(text: bytes) -> Frame | None:
+    """A frame of just an ``event: `` and a ``data: `` line, as Messages and Responses send nearly all; else None."""
+    head, _, rest = text.partition(b"\n")
+    if head.startswith(b"event: ") and rest.startswith(b"data: ") and len(rest) > 6 and b"\n" not in rest:
+        return Frame(text, rest[6:], head[7:].strip())
+    return None
 
 
 def _parse(text: bytes) -> Frame | None:

@@ -1,23 +1,54 @@
 """Check a Responses stream we sent against the rules that hold for every one, whatever the upstream did.
 
-The rules are those of OpenAI's own accumulators and of Codex, which reads items from their ``done`` events only. A broken
-rule is an ``AssertionError`` whose text is the rule.
+The rules are those of OpenAI's own accumulators and of Codex, which reads items from their ``done`` events only. A
+broken rule is an ``AssertionError`` whose text is the rule.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+
 from support.stream_rules import frames
 
 Json = dict[str, Any]
 
 # What a response always carries.
 RESPONSE_FIELDS = frozenset(
-    """id object created_at completed_at status background error incomplete_details instructions max_output_tokens
-    max_tool_calls model output parallel_tool_calls previous_response_id prompt_cache_key reasoning safety_identifier
-    service_tier store temperature text tool_choice tools top_logprobs top_p presence_penalty frequency_penalty
-    truncation usage user metadata""".split()
+    [
+        "id",
+        "object",
+        "created_at",
+        "completed_at",
+        "status",
+        "background",
+        "error",
+        "incomplete_details",
+        "instructions",
+        "max_output_tokens",
+        "max_tool_calls",
+        "model",
+        "output",
+        "parallel_tool_calls",
+        "previous_response_id",
+        "prompt_cache_key",
+        "reasoning",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "temperature",
+        "text",
+        "tool_choice",
+        "tools",
+        "top_logprobs",
+        "top_p",
+        "presence_penalty",
+        "frequency_penalty",
+        "truncation",
+        "usage",
+        "user",
+        "metadata",
+    ]
 )
 _CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
 # Event stem -> kind of item, member that numbers the part, type of the part, member of the done event.

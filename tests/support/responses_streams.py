@@ -139,7 +139,6 @@ items = st.fixed_dictionaries(
         "id": _ids,
         "call_id": st.sampled_from(["call_0", "call_1", "", None]),
         "name": st.sampled_from(["get", "set", "patch", "", None, 3]),
-        "namespace": st.sampled_from(["ns", None]),
         "arguments": st.one_of(_words, st.none(), st.just({"a": 1})),
         "input": st.one_of(_words, st.none()),
         "content": _part_lists,
@@ -159,7 +158,9 @@ responses = st.one_of(
             "status": st.sampled_from(["completed", "incomplete", "in_progress", "failed", None]),
             "output": st.one_of(st.none(), st.lists(st.one_of(items, st.none()), max_size=3)),
             "error": st.sampled_from([None, None, {"code": "server_error", "message": "no"}]),
-            "incomplete_details": st.sampled_from([None, {"reason": "max_output_tokens"}, {"reason": "content_filter"}]),
+            "incomplete_details": st.sampled_from(
+                [None, {"reason": "max_output_tokens"}, {"reason": "content_filter"}]
+            ),
             "usage": st.sampled_from([None, {"input_tokens": 1, "output_tokens": 2}, "x", {"input_tokens": -1}]),
         },
     ),
@@ -167,7 +168,11 @@ responses = st.one_of(
 _kinds = st.sampled_from(
     [
         *(f"response.{stem}.{end}" for stem in ("output_text", "refusal") for end in ("delta", "done")),
-        *(f"response.{stem}.{end}" for stem in ("reasoning_text", "reasoning_summary_text") for end in ("delta", "done")),
+        *(
+            f"response.{stem}.{end}"
+            for stem in ("reasoning_text", "reasoning_summary_text")
+            for end in ("delta", "done")
+        ),
         "response.function_call_arguments.delta",
         "response.function_call_arguments.done",
         "response.custom_tool_call_input.delta",
@@ -247,13 +252,16 @@ def usual_events(draw: st.DrawFn) -> list[Json]:
 
 def _written(made: list[Json], numbered: bool, named: bool, tail: bytes) -> bytes:
     return (
-        b"".join(frame(item, number=number if numbered else None, named=named) for number, item in enumerate(made)) + tail
+        b"".join(frame(item, number=number if numbered else None, named=named) for number, item in enumerate(made))
+        + tail
     )
 
 
 some_streams = st.builds(
     _written,
-    st.one_of(usual_events(), st.lists(events, max_size=8), st.tuples(usual_events(), events).map(lambda x: x[0] + [x[1]])),
+    st.one_of(
+        usual_events(), st.lists(events, max_size=8), st.tuples(usual_events(), events).map(lambda x: x[0] + [x[1]])
+    ),
     st.booleans(),
     st.booleans(),
     st.sampled_from([b"", b"data: [DONE]\n\n", b": comment\n\n", b"data: {", b'event: ping\ndata: {"cost":"1"}\n\n']),

@@ -10,6 +10,7 @@ from adapters.llamacpp import responses as llamacpp
 from adapters.openai import responses as openai
 from freetheai.errors import ApiError
 from freetheai.wire import chat, responses
+from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Finish, ResponseStart, Usage
 from freetheai.wire.formats import Quirks, Stamp, Target
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.responses.encode import ResponsesEncoder
@@ -37,9 +38,8 @@ def rewritten(quirks: Quirks = QUIRKS, **body: Any) -> dict[str, Any]:
 
 def test_codex_on_a_chat_upstream():
     body = orjson.loads(chat.UPSTREAM.build(responses.CLIENT.parse(CODEX), TARGET, Quirks()))
-    assert body.keys() == {
-        "model", "messages", "tools", "tool_choice", "parallel_tool_calls", "reasoning_effort", "stream", "stream_options",
-    }  # fmt: skip
+    tuning = {"tool_choice", "parallel_tool_calls", "reasoning_effort", "stream", "stream_options"}
+    assert body.keys() - {"verbosity"} == {"model", "messages", "tools", *tuning}
     assert [tool["function"]["name"] for tool in body["tools"]] == ["exec_command", "mcp__files__read", "apply_patch"]
     assert body["tools"][2]["function"]["parameters"]["required"] == ["input"]
     assert "start: begin_patch" in body["tools"][2]["function"]["description"]
@@ -164,7 +164,9 @@ def test_reasoning_returns_to_its_maker_only():
     mine = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": tag("openai/up-1", "gAAA")}
     other = {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": tag("zai/glm", "sig")}
     untagged = {"type": "reasoning", "id": "rs_3", "summary": [], "encrypted_content": "gAAA"}
-    body = rewritten(input=[{"role": "user", "content": "Hi"}, mine, other, untagged, {"role": "user", "content": "Go"}])
+    body = rewritten(
+        input=[{"role": "user", "content": "Hi"}, mine, other, untagged, {"role": "user", "content": "Go"}]
+    )
     assert body["input"][1:-1] == [{"type": "reasoning", "summary": [], "encrypted_content": "gAAA"}]
 
 
@@ -234,7 +236,11 @@ def test_what_our_stream_gave_the_client_is_read_again_next_time():
     out = b"".join(map(encoder.encode, _thoughtful()))
     items = check_responses_stream(out).response["output"]
     codex = [
-        {key: value for key, value in item.items() if key not in ("id", "status", "content") or item["type"] == "message"}
+        {
+            key: value
+            for key, value in item.items()
+            if key not in ("id", "status", "content") or item["type"] == "message"
+        }
         for item in items
     ]
     parts = asked(input=[{"role": "user", "content": "Hi"}, *codex]).turns[1].parts
@@ -249,8 +255,6 @@ def test_what_our_stream_gave_the_client_is_read_again_next_time():
 
 
 def _thoughtful() -> list[Any]:
-    from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Finish, ResponseStart
-
     return [
         ResponseStart(),
         BlockStart(0, "thinking"),
@@ -264,12 +268,6 @@ def _thoughtful() -> list[Any]:
         BlockEnd(2),
         BlockStart(3, "tool_call", "c.1", "get"),
         BlockEnd(3, "callsig"),
-        _usage(),
+        Usage(1, 2),
         Finish("tool_calls"),
     ]
-
-
-def _usage() -> Any:
-    from freetheai.wire.events import Usage
-
-    return Usage(1, 2)

@@ -1,8 +1,8 @@
 """Recorded cases, one file each: a sentence, what came in, what must come out. UPDATE_GOLDEN=1 rewrites the last part.
 
-``golden/decode/responses``: an upstream's stream, the events, and where there is one the plain answer that means the same.
-``golden/relay/responses``: an upstream's stream and what the client gets. ``golden/encode/responses``: a chat upstream's
-stream and what a Responses client gets of it. A line ``request: {…}`` after the sentence changes the defaults.
+``golden/decode/responses``: an upstream's stream, the events, and where there is one the plain answer that means the
+same. ``golden/relay/responses``: an upstream's stream and what the client gets. ``golden/encode/responses``: a chat
+upstream's stream and what a Responses client gets of it. A line ``request: {…}`` after the sentence changes the defaults.
 """
 
 import os

@@ -77,7 +77,9 @@ def user(*parts: Any) -> list[Turn]:
         pytest.param(
             {
                 "role": "user",
-                "content": [{"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,QQ=="}],
+                "content": [
+                    {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,QQ=="}
+                ],
             },
             user(FilePart("application/pdf", "QQ==", name="a.pdf")),
             id="file",
@@ -96,7 +98,10 @@ def user(*parts: Any) -> list[Turn]:
             {
                 "type": "message",
                 "role": "assistant",
-                "content": [{"type": "output_text", "text": "a", "annotations": []}, {"type": "refusal", "refusal": "b"}],
+                "content": [
+                    {"type": "output_text", "text": "a", "annotations": []},
+                    {"type": "refusal", "refusal": "b"},
+                ],
             },
             [Turn("assistant", [TextPart("a"), RefusalPart("b")])],
             id="output message sent back",
@@ -123,7 +128,11 @@ def user(*parts: Any) -> list[Turn]:
             id="call of a namespaced tool",
         ),
         pytest.param(
-            {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_image", "image_url": "https://a"}]},
+            {
+                "type": "function_call_output",
+                "call_id": "c",
+                "output": [{"type": "input_image", "image_url": "https://a"}],
+            },
             user(ToolResultPart("c", [ImagePart(url="https://a")])),
             id="output in parts",
         ),
@@ -202,8 +211,14 @@ def test_system_text_leads_or_stays_in_place():
         ({"input": [{"role": "user", "content": 5}]}, "unsupported responses input shape: input[0].content"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0]: item_reference is not supported"),
         ({"input": [{"type": None, "id": "x"}]}, "input[0]: item_reference is not supported"),
-        ({"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]}, "input[0].content[0]: file ids"),
-        ({"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]}, "input[0].content[0]: file ids"),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]},
+            "input[0].content[0]: file ids",
+        ),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]},
+            "input[0].content[0]: file ids",
+        ),
         ({"previous_response_id": "resp_1"}, "previous_response_id is not supported"),
         ({"conversation": "conv_1"}, "conversation is not supported"),
         ({"background": True}, "background is not supported"),
@@ -318,12 +333,32 @@ _json = st.recursive(
         st.lists(inner, max_size=3),
         st.dictionaries(
             st.sampled_from(
-                ["type", "role", "content", "text", "output", "call_id", "name", "id", "summary", "tools", "image_url"]
-                + ["encrypted_content", "arguments", "function", "format", "input", "file_data", "input_audio"]
+                [
+                    "type",
+                    "role",
+                    "content",
+                    "text",
+                    "output",
+                    "call_id",
+                    "name",
+                    "id",
+                    "summary",
+                    "tools",
+                    "image_url",
+                    "encrypted_content",
+                    "arguments",
+                    "function",
+                    "format",
+                    "input",
+                    "file_data",
+                    "input_audio",
+                ]
             ),
             st.one_of(
                 inner,
-                st.sampled_from(["user", "message", "reasoning", "function_call", "function_call_output", "input_image"]),
+                st.sampled_from(
+                    ["user", "message", "reasoning", "function_call", "function_call_output", "input_image"]
+                ),
             ),
             max_size=4,
         ),

@@ -16,6 +16,12 @@ Value = dict[str, Any]
 HIDDEN_FIELDS: Final = frozenset({"cost", "provider", "base_resp", "request_id", "error", "x_opencode"})
 # The member of a delta that holds its text.
 DELTA_FIELDS: Final = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
+# Block -> the delta that is a piece of it, and its member that holds the text.
+PIECES: Final = {
+    "text": ("text_delta", "text"),
+    "thinking": ("thinking_delta", "thinking"),
+    "tool_use": ("input_json_delta", "partial_json"),
+}
 _BLOCKS_OF: Final = {
     "text_delta": "text",
     "citations_delta": "text",

@@ -15,6 +15,7 @@ Mended:
 Unknown events, blocks and deltas pass: they are this format's own.
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -29,6 +30,7 @@ from freetheai.wire.messages.encode import PING, counts, error_events, message_h
 from freetheai.wire.messages.mend import (
     DELTA_FIELDS,
     HIDDEN_FIELDS,
+    PIECES,
     OpenBlock,
     empty_block,
     fits,
@@ -106,6 +108,11 @@ class MessagesRelay(FrameRelay):
             return
         kind = value.get("type")
         data = frame.data
+        if kind == "content_block_delta" and self._passes(value):
+            if b"\n" in data:
+                data = orjson.dumps(value)
+            out.append(b"event: content_block_delta\ndata: " + data + b"\n\n")
+            return
         if not isinstance(kind, str):
             kind = frame.event.decode("ascii", "replace")
             value = {"type": kind, **without(value, ("type",))}
@@ -117,6 +124,21 @@ class MessagesRelay(FrameRelay):
             self._fail_as(error_fields(value))
         elif kind and self._has_started and "\n" not in kind:
             out.append(_written(value, data))
+
+    def _passes(self, value: Value) -> bool:
+        """Whether a delta is one more piece of the open block, in order; it is noted then. Nearly all events are."""
+        block, delta, index = self._open, value.get("delta"), value.get("index")
+        if block is None or type(delta) is not dict or index != block.index or index != block.upstream_index:
+            return False
+        kind = delta.get("type")
+        field = PIECES.get(block.kind)
+        if field is None or field[0] != kind or type(index) is not int:
+            return False
+        text = delta.get(field[1])
+        if type(text) is not str:
+            return False
+        self._note(block, kind, text)
+        return True
 
     def _finish(self, out: list[bytes]) -> None:
         self._complete(out, is_marked=False)
@@ -370,11 +392,15 @@ class MessagesRelay(FrameRelay):
         sent: Value = {**delta, "stop_reason": word, "stop_sequence": delta.get("stop_sequence")}
         whole: Value = {**without(value, HIDDEN_FIELDS), "delta": sent}
         usage = value.get("usage")
-        if not isinstance(usage, dict) or type(usage.get("output_tokens")) is not int or not data:
-            known = counts(self.usage or estimated_usage(self.request, self.output_chars))
-            whole["usage"] = (
-                {**known, **usage, **without(known, ("server_tool_use",))} if isinstance(usage, dict) else known
-            )
+        known = self.usage or estimated_usage(self.request, self.output_chars)
+        if not known.in_total:
+            # llama.cpp leaves `message_start` out where its first token is half a character.
+            known = replace(known, in_total=estimated_usage(self.request, 0).in_total)
+        is_counted = known == self.usage and isinstance(usage, dict) and type(usage.get("output_tokens")) is int
+        if not is_counted or not data:
+            shown = counts(known)
+            given = usage if isinstance(usage, dict) else {}
+            whole["usage"] = {**shown, **given, **without(shown, ("server_tool_use",))}
         return _written(whole, data if whole == value else b"")
 
     def _fail_as(self, fields: ErrorFields) -> None:

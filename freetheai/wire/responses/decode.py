@@ -2,7 +2,7 @@
 
 Strategy: ``SseSplitter`` cuts frames; an event is dispatched on its ``type`` to the item it names by ``output_index``,
 and the item opens, feeds and closes blocks of ``BlockQueue``, which brings parallel ones into order. Whole items
-(``done`` events, the output of the terminal event, a plain answer) are read by the same code, for whatever no delta told.
+(``done`` events, the output of the terminal event, a plain answer) are read by the same code, for what no delta told.
 
 Rules:
 - only ``response.completed`` and ``response.incomplete`` are a good end; without one the stream was cut, ``[DONE]`` or

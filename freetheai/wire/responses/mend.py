@@ -100,7 +100,9 @@ class PartState:
         """A done part as it came, if it says what its pieces said."""
         is_same = given.get(self.channel.part_member) == self.text()
         if is_same and (self.channel is not TEXT or isinstance(given.get("annotations"), list)):
-            return given if self.channel is not TEXT or isinstance(given.get("logprobs"), list) else given | _NO_LOGPROBS
+            return (
+                given if self.channel is not TEXT or isinstance(given.get("logprobs"), list) else given | _NO_LOGPROBS
+            )
         return {**given, **self.part(self.text())}
 
     def part(self, text: str) -> Json:
@@ -123,12 +125,13 @@ class ItemState:
 
     def part(self, channel: Channel, upstream_index: int) -> PartState | None:
         """The part an event names, if it was begun."""
-        return self.parts.get((channel.place, upstream_index))
+        return self.parts.get((channel.place, upstream_index if channel.place else 0))
 
     def new_part(self, channel: Channel, upstream_index: int) -> PartState:
         """A part begins; its place is the next of its sort."""
         index = sum(1 for place, _ in self.parts if place == channel.place)
-        state = self.parts[channel.place, upstream_index] = PartState(channel, index)
+        state = PartState(channel, index)
+        self.parts[channel.place, upstream_index if channel.place else 0] = state
         return state
 
     def place(self, part: PartState) -> Json:
@@ -137,7 +140,7 @@ class ItemState:
         return {**place, part.channel.place: part.index} if part.channel.place else place
 
     def mended(self, given: Json) -> Json:
-        """A done item as it came, if it says what its pieces said; else with what they said, which clients have seen."""
+        """A done item as it came, if it says what its pieces said; else with what they said: clients have seen that."""
         whole = self.whole(_word(given.get("status")))
         changes: Json = {}
         for member in _TEXT_MEMBERS:
@@ -233,12 +236,14 @@ def _word(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-
 def _mended_parts(given: Any, told: list[PartState]) -> list[Json]:
     """The parts as they came where they say what was told."""
     if not isinstance(given, list) or len(given) != len(told):
         return [part.part(part.text()) for part in told]
-    return [
-        part.mended(came) if isinstance(came, dict) and came.get("type") == part.channel.part_kind else part.part(part.text())
-        for part, came in zip(told, given, strict=True)
-    ]
+    return [_mended_part(came, part) for part, came in zip(told, given, strict=True)]
+
+
+def _mended_part(came: Any, part: PartState) -> Json:
+    if isinstance(came, dict) and came.get("type") == part.channel.part_kind:
+        return part.mended(came)
+    return part.part(part.text())
