@@ -5,11 +5,14 @@ send any header. Rules: the telling headers come before the user agent, the long
 unknown is the first product token of the user agent, lower-cased, without its version.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Final
 
 MAX_NAME_CHARS: Final = 48
+# What is looked at of a user agent: no name is longer, and what is remembered stays small whatever is sent.
+_AGENT_CHARS: Final = 200
 UNKNOWN: Final = "unknown"
 
 # User agent beginnings (lower case) of clients members use. Source: the projects' own request code.
@@ -48,18 +51,24 @@ _TITLES: Final[Mapping[str, str]] = {
     "sillytavern": "sillytavern",
 }
 
+_OPEN_WEBUI: Final = ("X-OpenWebUI-Chat-Id", "X-OpenWebUI-User-Id")
+
 _PRODUCT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+ -]{0,63}")
 _VERSION: Final = re.compile(r"[-_. ]?v?\d[\w.+-]*$")
 
 
 def client_name(headers: Mapping[str, str]) -> str:
     """The calling program's name, at most 48 characters of ``a-z 0-9 . _ + -``; ``unknown`` where it says nothing."""
-    if headers.get("X-OpenWebUI-Chat-Id") or headers.get("X-OpenWebUI-User-Id"):
+    # Asked with ``in`` first: of Tornado's headers one that is missing costs ``get`` an exception.
+    if any(name in headers and headers[name] for name in _OPEN_WEBUI):
         return "open-webui"
-    title = headers.get("X-Title", "").strip().lower()
-    if title in _TITLES:
-        return _TITLES[title]
-    agent = headers.get("User-Agent", "").strip()
+    if "X-Title" in headers and (known := _TITLES.get(headers["X-Title"].strip().lower())):
+        return known
+    return _name_of_agent(headers.get("User-Agent", "").strip()[:_AGENT_CHARS])
+
+
+@functools.lru_cache(maxsize=1024)
+def _name_of_agent(agent: str) -> str:
     lowered = agent.lower()
     for beginning, name in _AGENTS.items():
         if lowered.startswith(beginning):

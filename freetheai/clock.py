@@ -21,7 +21,7 @@ def utc_now() -> datetime:
 
 def utc_day(at: datetime | None = None) -> str:
     """The UTC day as ``YYYY-MM-DD``: what check-ins and daily limits are counted by."""
-    return (at or utc_now()).strftime("%Y-%m-%d")
+    return (at or utc_now()).date().isoformat()
 
 
 def seconds_to_utc_midnight(at: datetime | None = None) -> float:

@@ -22,6 +22,7 @@ from freetheai.errors import ApiError
 from freetheai.limits import LimitNumbers, LimitRefused, limit_headers
 from freetheai.log import RequestRecord
 from freetheai.store.directory import Owner
+from handlers.answer_headers import AnswerHeaders, http_date
 from handlers.services import Services
 
 JSON = "application/json"
@@ -35,6 +36,13 @@ EXPOSED_HEADERS = ", ".join(
         for field in ("Limit", "Remaining", "Reset")
     ]
 )
+
+
+_ON_EVERY_ANSWER = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": EXPOSED_HEADERS,
+}
+_MEMBERS_OWN = {"Cache-Control": "no-store", "Vary": "Authorization, x-api-key"}
 
 
 class BaseHandler(RequestHandler):
@@ -58,21 +66,29 @@ class BaseHandler(RequestHandler):
         """Take the services the composer made."""
         self.services = services
 
+    def clear(self) -> None:
+        """Begin the answer, or begin it anew: status 200, nothing written, the headers of every answer."""
+        self._headers: AnswerHeaders = AnswerHeaders(  # type: ignore[assignment]
+            {"Content-Type": "text/html; charset=UTF-8", "Date": http_date(int(clock.now_s()))}
+        )
+        self.set_default_headers()
+        self._write_buffer = []
+        self.set_status(200)
+
     def set_default_headers(self) -> None:
         """Headers of every answer."""
-        self.clear_header("Server")
-        self.set_header("X-Request-Id", self.request_id)
+        headers = self._headers
+        headers["X-Request-Id"] = self.request_id
         if self.is_messages:
-            self.set_header("request-id", self.request_id)
-        self.set_header("Access-Control-Allow-Origin", "*")
-        self.set_header("Access-Control-Expose-Headers", EXPOSED_HEADERS)
+            headers["request-id"] = self.request_id
+        headers.update(_ON_EVERY_ANSWER)
 
     def prepare(self) -> None:
         """Note who is calling; refuse while draining, and a body over the bound."""
         headers = self.request.headers
         self.record.address = source_address(
             self.request.remote_ip or "",
-            headers.get("X-Forwarded-For", ""),
+            headers["X-Forwarded-For"] if "X-Forwarded-For" in headers else "",
             self.services.settings.server.trusted_proxies,
         )
         self.record.client = client_name(headers)
@@ -89,8 +105,7 @@ class BaseHandler(RequestHandler):
     async def admit(self, gates: tuple[Gate, ...] = admission.GATES) -> Owner:
         """Pass the gates with the keys this request presents; afterwards the answer is the member's own."""
         visitor = Visitor(self.record.address, self.record.client, presented_keys(self.request))
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("Vary", "Authorization, x-api-key")
+        self._headers.update(_MEMBERS_OWN)
         try:
             return await admission.admit(visitor, self.services.house, gates)
         finally:
@@ -101,13 +116,12 @@ class BaseHandler(RequestHandler):
     def set_limit_headers(self, numbers: LimitNumbers) -> None:
         """Show the member's limits on this answer, and on the error that may still replace it."""
         self._limit_numbers = numbers
-        for name, value in limit_headers(numbers):
-            self.set_header(name, value)
+        self._headers.update(limit_headers(numbers))
 
     def send_json(self, value: Any, status: int = 200) -> None:
         """Finish with ``value`` as JSON; bytes are taken as JSON already."""
         self.set_status(status)
-        self.set_header("Content-Type", JSON)
+        self._headers["Content-Type"] = JSON
         self.finish(value if isinstance(value, bytes) else orjson.dumps(value))
 
     def compute_etag(self) -> None:
@@ -125,8 +139,7 @@ class BaseHandler(RequestHandler):
             self.set_limit_headers(numbers)
         for name, value in error.headers().items():
             self.set_header(name, value)
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("Vary", "Authorization, x-api-key")
+        self._headers.update(_MEMBERS_OWN)
         body = error.messages_envelope(self.request_id) if self.is_messages else error.envelope()
         self.send_json(body, error.status)
 

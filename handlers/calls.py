@@ -6,7 +6,7 @@ Nothing of the client's framing or identity goes along: the headers are ours, th
 import hashlib
 from typing import Final
 
-from adapters.base import AuthStyle
+from adapters.base import AuthStyle, no_headers
 from freetheai.config import TimeoutSettings
 from freetheai.routing import Attempt
 from freetheai.upstream import CallTimeouts, UpstreamCall
@@ -27,8 +27,9 @@ def make_call(attempt: Attempt, request: ChatRequest, user_id: str) -> UpstreamC
     headers.append("Accept: text/event-stream" if request.stream else "Accept: application/json")
     if attempt.credential.secret and attempt.adapter.auth != "none":
         headers.append(_AUTH_HEADERS[attempt.adapter.auth] + attempt.credential.secret)
-    extra = attempt.adapter.headers(request, _conversation(request, user_id))
-    headers.extend(f"{name}: {value}" for name, value in extra.items())
+    if attempt.adapter.headers is not no_headers:
+        extra = attempt.adapter.headers(request, _conversation(request, user_id))
+        headers.extend(f"{name}: {value}" for name, value in extra.items())
     return UpstreamCall(
         method="POST",
         url=attempt.url(stream=request.stream),

@@ -14,6 +14,7 @@ Protocol: https://redis.io/docs/latest/develop/reference/protocol-spec/ (version
 """
 
 import asyncio
+import functools
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final
@@ -126,11 +127,14 @@ def _array(buffer: bytes, length: int, position: int) -> tuple[list[Any] | None,
 
 def encode(parts: tuple[Part, ...]) -> bytes:
     """A command as Redis reads it."""
-    pieces = [b"*%d\r\n" % len(parts)]
-    for part in parts:
-        raw = part if isinstance(part, bytes) else str(part).encode(errors="surrogatepass")
-        pieces.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
-    return b"".join(pieces)
+    return b"*%d\r\n%b" % (len(parts), b"".join(map(_encode_part, parts)))
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _encode_part(part: Part) -> bytes:
+    # Remembered: of a command only the lease's id is new, the rest are a few scripts, accounts and limits.
+    raw = part if isinstance(part, bytes) else str(part).encode(errors="surrogatepass")
+    return b"$%d\r\n%b\r\n" % (len(raw), raw)
 
 
 class _Connection(asyncio.Protocol):

@@ -1,6 +1,9 @@
 """Every client format over every upstream format, through the whole program, judged by the makers' own SDKs."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -399,3 +402,46 @@ def test_a_messages_error_has_both_shapes(anthropic_client: Anthropic, openai_cl
     with pytest.raises(openai.BadRequestError) as refused:
         openai_client.responses.create(model="chat/one", input="x", previous_response_id="resp_1")
     assert "previous_response_id" in refused.value.message
+
+
+NODE_FOLDER = Path(__file__).parents[1] / "node"
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    """Node.js with the makers' SDKs beside it."""
+    program, npm = shutil.which("node"), shutil.which("npm")
+    if program is None or npm is None:
+        pytest.skip("Node.js is not on this machine")
+    if not (NODE_FOLDER / "node_modules" / "openai").is_dir():
+        command = [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(command, cwd=NODE_FOLDER, check=True, timeout=300, capture_output=True)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("scenario", "expected"),
+    [
+        ("text", {name: ["Hello.", "Hello.", 18] for name in ("chat", "messages", "responses")}),
+        (
+            "tool",
+            {
+                "chat": ["weather", "Oslo", "tool_calls"],
+                "messages": ["weather", "Oslo", "tool_use"],
+                "responses": ["weather", "Oslo", "completed"],
+            },
+        ),
+        ("cut", {name: ["APIError", True] for name in ("chat", "messages", "responses")}),
+    ],
+)
+def test_the_javascript_sdks_agree(
+    node: str, program: Program, key: str, provider: Provider, scenario: str, expected: dict[str, Any]
+) -> None:
+    provider.calls_tool, provider.is_cut = scenario == "tool", scenario == "cut"
+    done = subprocess.run(
+        [node, "judge.mjs", program.url, key, scenario, *ALIASES],
+        cwd=NODE_FOLDER, capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    results = orjson.loads(done.stdout)
+    assert results == {f"{name} <- {alias}": expected[name] for alias in ALIASES for name in expected}

@@ -321,6 +321,12 @@ def test_thinking_of_a_chat_client_goes_back_only_to_who_signed_it():
         assert [block["type"] for block in content] == ["text"]
 
 
+def test_redacted_thinking_that_a_chat_client_sends_back_as_a_bare_signature_is_left_out():
+    details = [{"type": "reasoning.encrypted", "data": tag(NEW.origin, "b64")}]
+    said = {"role": "assistant", "content": "a", "reasoning_details": details}
+    assert built(NEW, messages=[USER, said, USER])["messages"][1]["content"] == [{"type": "text", "text": "a"}]
+
+
 def test_a_claude_code_request_to_a_chat_upstream_is_clean_and_paired():
     request = messages.CLIENT.parse(orjson.dumps(claude_code.body()))
     data = chat.UPSTREAM.build(request, Target(model="glm-5", max_output_tokens=32000), Quirks())

@@ -135,6 +135,22 @@ def test_a_lost_result_is_put_back():
     assert body["messages"][2]["content"][0]["tool_use_id"] == "t"
 
 
+def test_an_image_in_a_result_becomes_a_marker_for_a_model_that_reads_none():
+    body = rewritten(replace(NEW, supports_image_input=False), **claude_code.body())
+    result = body["messages"][2]["content"][0]
+    assert result["tool_use_id"] == "toolu_01"
+    assert [block["type"] for block in result["content"]] == ["text", "text"]
+    assert "can't read images" in result["content"][1]["text"]
+
+
+@pytest.mark.parametrize("content", ["Once upon ", [{"type": "text", "text": "Once upon\n"}]], ids=["string", "blocks"])
+def test_a_last_assistant_message(content):
+    history = [USER, {"role": "assistant", "content": content}]
+    begun = {"role": "assistant", "content": [{"type": "text", "text": "Once upon"}]}
+    assert rewritten(OLD, messages=history)["messages"][-1] == begun
+    assert rewritten(NEW, messages=history)["messages"][-1]["content"] == [{"type": "text", "text": "Continue."}]
+
+
 def test_unknown_fields_pass_and_nulls_do_not():
     body = rewritten(new_field={"a": 1}, temperature=None, tools=[], tool_choice={"type": "auto"}, service_tier="auto")
     assert body["new_field"] == {"a": 1}

@@ -2,7 +2,7 @@
 
 ``golden/decode/responses``: an upstream's stream, the events, and where there is one the plain answer that means the
 same. ``golden/relay/responses``: an upstream's stream and what the client gets. ``golden/encode/responses``: a chat
-upstream's stream and what a Responses client gets of it. A line ``request: {…}`` after the sentence changes the defaults.
+upstream's stream and what a Responses client gets. A line ``request: {…}`` after the sentence changes the defaults.
 """
 
 import os

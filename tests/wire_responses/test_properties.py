@@ -121,6 +121,17 @@ def test_a_chat_client_gets_the_same_answer():
     assert [(call.name, call.arguments) for call in first.calls] == [("get", '{"a":1}'), ("set", "{}")]
 
 
+@pytest.mark.parametrize("open_way", [relayed, through_events])
+@pytest.mark.parametrize("lost", [{"output_index"}, {"output_index", "content_index", "summary_index"}])
+def test_events_may_name_no_places(open_way, lost):
+    """llama.cpp's server numbers nothing."""
+    events = [orjson.loads(part.partition(b"data: ")[2]) for part in GOOD.split(b"\n\n")[:-1]]
+    wire = b"".join(made.frame({key: value for key, value in event.items() if key not in lost}) for event in events)
+    summary = check_responses_stream(run(open_way(), [wire]))
+    assert (summary.text, summary.reasoning) == ("Grüße", "Let me 🎉 see")
+    assert summary.calls == [("get", '{"a":1}'), ("set", "{}")]
+
+
 @ways
 @given(data=st.data(), ends=st.sampled_from([b"\n", b"\r\n", b"\r"]))
 def test_bytes_may_be_cut_anywhere_and_end_lines_in_any_way(name, data, ends):

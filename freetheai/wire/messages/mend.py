@@ -6,14 +6,20 @@ from typing import Any, Final
 import orjson
 
 from freetheai.wire import finish
+from freetheai.wire.events import Usage
+from freetheai.wire.formats import Stamp
 from freetheai.wire.jsontext import dumps_text
 from freetheai.wire.messages.decode import reason_of
+from freetheai.wire.messages.encode import counts, message_head
+from freetheai.wire.relay import without
 from freetheai.wire.signature import tag
 
 Value = dict[str, Any]
 
 # Members that tell of the provider, its prices or its account.
 HIDDEN_FIELDS: Final = frozenset({"cost", "provider", "base_resp", "request_id", "error", "x_opencode"})
+# What SDKs read of a message's start.
+_START_MEMBERS: Final = ("id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage")
 # The member of a delta that holds its text.
 DELTA_FIELDS: Final = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 # Block -> the delta that is a piece of it, and its member that holds the text.
@@ -80,6 +86,30 @@ def mended_counts(usage: Any, zeros: Value) -> Value:
     if not isinstance(usage, dict) or (usage.get("input_tokens") is None and usage.get("output_tokens") is None):
         return zeros
     return {**usage, **{key: 0 for key in ("input_tokens", "output_tokens") if type(usage.get(key)) is not int}}
+
+
+def mended_message(message: Value, stamp: Stamp) -> Value:
+    """The message of ``message_start``: with the alias, an id of this format, and what SDKs read."""
+    head = message_head(stamp)
+    sent = {**{key: head[key] for key in _START_MEMBERS}, **without(message, HIDDEN_FIELDS)}
+    sent |= {key: head[key] for key in ("type", "role", "model", "content", "stop_reason", "stop_sequence")}
+    if not (isinstance(message.get("id"), str) and message["id"].startswith("msg_")):
+        sent["id"] = stamp.id
+    sent["usage"] = mended_counts(message.get("usage"), head["usage"])
+    return sent
+
+
+def mended_ending(value: Value, word: str, known: Usage, *, is_counted: bool) -> Value:
+    """A ``message_delta`` with its stop reason, and ``known`` counts unless its own are all there (``is_counted``)."""
+    delta = value["delta"]
+    sent = {**delta, "stop_reason": word, "stop_sequence": delta.get("stop_sequence")}
+    whole: Value = {**without(value, HIDDEN_FIELDS), "delta": sent}
+    usage = value.get("usage")
+    given = usage if isinstance(usage, dict) else {}
+    if not is_counted or type(given.get("output_tokens")) is not int:
+        shown = counts(known)
+        whole["usage"] = {**shown, **given, **without(shown, ("server_tool_use",))}
+    return whole
 
 
 def mended_start(content: Value, block: OpenBlock, origin: str) -> tuple[Value, list[Value]]:

@@ -26,7 +26,7 @@ from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
 from freetheai.wire.formats import Quirks, Stamp
 from freetheai.wire.jsontext import dumps_text, is_json, loads
 from freetheai.wire.messages.decode import MAX_ARGUMENT_CHARS, merge_counts, reason_of
-from freetheai.wire.messages.encode import PING, counts, error_events, message_head, sse
+from freetheai.wire.messages.encode import PING, error_events, message_head, sse
 from freetheai.wire.messages.mend import (
     DELTA_FIELDS,
     HIDDEN_FIELDS,
@@ -34,7 +34,8 @@ from freetheai.wire.messages.mend import (
     OpenBlock,
     empty_block,
     fits,
-    mended_counts,
+    mended_ending,
+    mended_message,
     mended_start,
     relayed_signature,
     stop_word,
@@ -49,8 +50,6 @@ from freetheai.wire.usage import from_messages
 
 # Events of blocks that wait for their turn (bytes), and calls of one answer, before a provider counts as broken.
 MAX_HELD_BYTES: Final = 256 * 1024
-# What SDKs read of a message's start.
-_START_MEMBERS: Final = ("id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage")
 Value = dict[str, Any]
 
 
@@ -150,14 +149,7 @@ class MessagesRelay(FrameRelay):
         if self._has_started:
             return
         self._has_started = True
-        answer_id = message.get("id")
-        is_usual = isinstance(answer_id, str) and answer_id.startswith("msg_")
-        head = message_head(self._stamp)
-        sent = {**{key: head[key] for key in _START_MEMBERS}, **without(message, HIDDEN_FIELDS)}
-        sent |= {key: head[key] for key in ("type", "role", "model", "content", "stop_reason", "stop_sequence")}
-        if not is_usual:
-            sent["id"] = self._stamp.id
-        sent["usage"] = mended_counts(message.get("usage"), head["usage"])
+        sent = mended_message(message, self._stamp)
         whole = {**without(value, HIDDEN_FIELDS), "message": sent}
         out.append(_written(whole, with_model(data, value, whole)))
 
@@ -387,20 +379,12 @@ class MessagesRelay(FrameRelay):
     def _ending(self) -> bytes:
         """The ``message_delta`` as it came if it says all it should, else mended."""
         value, data = self._last or ({"type": "message_delta", "delta": {}}, b"")
-        delta = value["delta"]
-        word = stop_word(self._word, has_calls=self._has_calls)
-        sent: Value = {**delta, "stop_reason": word, "stop_sequence": delta.get("stop_sequence")}
-        whole: Value = {**without(value, HIDDEN_FIELDS), "delta": sent}
-        usage = value.get("usage")
         known = self.usage or estimated_usage(self.request, self.output_chars)
         if not known.in_total:
             # llama.cpp leaves `message_start` out where its first token is half a character.
             known = replace(known, in_total=estimated_usage(self.request, 0).in_total)
-        is_counted = known == self.usage and isinstance(usage, dict) and type(usage.get("output_tokens")) is int
-        if not is_counted or not data:
-            shown = counts(known)
-            given = usage if isinstance(usage, dict) else {}
-            whole["usage"] = {**shown, **given, **without(shown, ("server_tool_use",))}
+        is_counted = known == self.usage and bool(data)
+        whole = mended_ending(value, stop_word(self._word, has_calls=self._has_calls), known, is_counted=is_counted)
         return _written(whole, data if whole == value else b"")
 
     def _fail_as(self, fields: ErrorFields) -> None:

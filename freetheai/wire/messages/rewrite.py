@@ -7,7 +7,8 @@ Rules:
 - thinking goes back to the model that signed it, byte for byte; another model's is left out;
 - what differs by model (adaptive thinking, sampling, system messages in between, a last assistant message) is said as
   this model takes it;
-- where calls lack their results the messages are written from the turns.
+- where calls lack their results, or results hold images for a model that reads none, the messages are written from the
+  turns.
 """
 
 from typing import Any, Final
@@ -28,7 +29,7 @@ from freetheai.wire.messages.thinking import (
 )
 from freetheai.wire.messages.write import MessageWriter, with_ends
 from freetheai.wire.outgoing import body_bytes
-from freetheai.wire.request import ChatRequest
+from freetheai.wire.request import ChatRequest, ImagePart, ToolResultPart
 from freetheai.wire.turns import is_paired, refuse_unsupported
 
 # Who the client's users are, what it is charged for and how: the operator's matter.
@@ -101,7 +102,7 @@ def _first_version(request: ChatRequest, target: Target, quirks: Quirks, traits:
 def _full(request: ChatRequest, target: Target, quirks: Quirks, traits: Traits) -> dict[str, Any]:
     source = request.body
     body = {key: value for key, value in source.items() if value is not None and key not in _NEVER_SENT}
-    if is_paired(request.turns):
+    if is_paired(request.turns) and (target.supports_image_input or not _has_result_images(request)):
         _mend_messages(body, target, traits)
     else:
         writer = MessageWriter(request, target, quirks, traits)
@@ -118,6 +119,11 @@ def _full(request: ChatRequest, target: Target, quirks: Quirks, traits: Traits) 
         for name in _SAMPLING:
             body.pop(name, None)
     return body
+
+
+def _has_result_images(request: ChatRequest) -> bool:
+    results = (part for turn in request.turns for part in turn.parts if isinstance(part, ToolResultPart))
+    return any(isinstance(inner, ImagePart) for result in results for inner in result.parts)
 
 
 def _mend_messages(body: dict[str, Any], target: Target, traits: Traits) -> None:

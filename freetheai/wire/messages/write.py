@@ -106,6 +106,9 @@ class MessageWriter:
         if is_unsigned(part.signature):
             may_replay = not quirks.messages_extras and quirks.replay_reasoning != "never"
             return [{"type": "thinking", "thinking": part.text, "signature": ""}] if may_replay and part.text else []
+        if not part.text and not self._is_own_format:
+            # Other formats carry redacted thinking as a signature alone: what it was can't be told.
+            return []
         signature = signature_back(self._target.origin, part.signature, takes_untagged=self._is_own_format)
         return [{"type": "thinking", "thinking": part.text, "signature": signature}] if signature else []
 
@@ -194,12 +197,11 @@ def with_ends(messages: list[Message], traits: Traits) -> list[Message]:
     if messages[-1]["role"] != "assistant":
         return messages
     last = messages[-1]["content"]
-    if not traits.continues or not isinstance(last, list):
-        return messages if isinstance(last, str) and traits.continues else [*messages, _user_text(_CONTINUE)]
-    if last and last[-1]["type"] == "text":
-        messages[-1] = {"role": "assistant", "content": [*last[:-1], {**last[-1], "text": last[-1]["text"].rstrip()}]}
-        return messages
-    return [*messages, _user_text(_CONTINUE)]
+    blocks = [{"type": "text", "text": last}] if isinstance(last, str) else last
+    if not traits.continues or blocks[-1].get("type") != "text":
+        return [*messages, _user_text(_CONTINUE)]
+    trimmed = {**blocks[-1], "text": blocks[-1]["text"].rstrip()}
+    return [*messages[:-1], {**messages[-1], "content": [*blocks[:-1], trimmed]}]
 
 
 def sent_id(call_id: str) -> str:

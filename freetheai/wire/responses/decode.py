@@ -168,24 +168,25 @@ class ResponsesDecoder:
         events.append(start)
 
     def _item_added(self, event: Json, events: list[Event]) -> None:
-        if (reader := self._told_item(event, events)) is not None:
+        if (reader := self._told_item(event, events, is_done=False)) is not None:
             reader.tell(event["item"], events)
 
     def _item_done(self, event: Json, events: list[Event]) -> None:
-        if (reader := self._told_item(event, events)) is not None:
+        if (reader := self._told_item(event, events, is_done=True)) is not None:
             reader.whole(event["item"], events)
 
-    def _told_item(self, event: Json, events: list[Event]) -> ItemReader | None:
+    def _told_item(self, event: Json, events: list[Event], *, is_done: bool) -> ItemReader | None:
         """The item that an event carries; a new one if another stands at its place."""
         self._start({}, events)
-        item = event.get("item")
+        item, index = event.get("item"), event.get("output_index")
         if not isinstance(item, dict):
             return None
-        reader = self._item({**event, "item_id": item.get("id")}, events)
-        if reader is not None and reader.is_another(item):
-            same = (known for known in self._items if known.is_same(item))
-            reader = next(same, None) or self._new(event.get("output_index"), events)
-        return reader
+        reader = self._by_index.get(index) if type(index) is int else None
+        if reader is None or reader.is_another(item):
+            reader = next((known for known in self._items if known.is_same(item)), None)
+        if reader is None and is_done and type(index) is not int and self._items and self._items[-1].is_open(item):
+            reader = self._items[-1]
+        return reader or self._new(index, events)
 
     def _whole_item(self, index: int, item: Json, events: list[Event]) -> None:
         """An item of the final output, read only as far as it was not told before."""
@@ -213,10 +214,11 @@ class ResponsesDecoder:
         if type(index) is int:
             return self._by_index.get(index) or self._new(index, events)
         item_id = event.get("item_id")
-        known = next((reader for reader in self._items if item_id and reader.item_id == item_id), None)
+        item_id = item_id if isinstance(item_id, str) else ""
+        known = next((reader for reader in self._items if item_id and reader.is_called(item_id)), None)
         if known is not None:
             return known
-        return self._items[-1] if self._items and "item" not in event else self._new(None, events)
+        return self._items[-1] if self._items else self._new(None, events)
 
     def _new(self, index: Any, events: list[Event]) -> ItemReader | None:
         if len(self._items) >= MAX_ITEMS:

@@ -114,12 +114,15 @@ class PartState:
 
 @dataclass(slots=True)
 class ItemState:
-    """One item. ``index`` is its place as we tell it; ``done`` the item once it was told as done."""
+    """One item. ``index`` is its place as we tell it, ``upstream_id`` what the upstream's events call it; ``done`` the
+    item once it was told as done.
+    """
 
     index: int
     item_id: str
     kind: str
     head: Json
+    upstream_id: str = ""
     parts: dict[tuple[str, int], PartState] = field(default_factory=dict)
     done: Json | None = None
 

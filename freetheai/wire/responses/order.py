@@ -83,7 +83,8 @@ class ItemRelay(FrameRelay):
         if not item_id or any(item_id == known.item_id for known in self._items):
             item_id = self._ids.item_id(_PREFIXES.get(kind, "item_"), index)
         head = {key: value for key, value in given.items() if key not in ("id", "type", "status")}
-        item = ItemState(index, item_id, kind, head)
+        # A call may have no id of its own: its pieces then name its call id.
+        item = ItemState(index, item_id, kind, head, _word(given.get("id")) or _word(given.get("call_id")))
         self._items.append(item)
         upstream_index = index_of(event)
         self._by_index[upstream_index if upstream_index >= 0 else index] = item
@@ -109,21 +110,29 @@ class ItemRelay(FrameRelay):
 
     def _item(self, event: Json, kind: str, out: list[bytes]) -> ItemState | None:
         """The open item of an event; one is begun if the upstream forgot to."""
-        index = index_of(event)
-        item = self._by_index.get(index)
-        if item is None and index < 0 and self._items:
-            wanted = event.get("item_id")
-            item = next((known for known in self._items if known.item_id == wanted), self._items[-1])
+        item = self._known(event, kind)
         if item is None:
             head: Json = {"id": event.get("item_id"), "type": kind}
             if kind in CALL_KINDS:
                 # Its name is not known: told when the item is done, which says it.
-                self._nameless.add(index)
+                self._nameless.add(index_of(event))
                 return None
             empty: Json = {"summary": []} if kind == "reasoning" else {"role": "assistant", "content": []}
             item = self._add({**head, "status": "in_progress", **empty}, event, None, out)
         # A piece that does not fit its item says nothing that could be shown.
         return item if item is None or item.kind == kind else None
+
+    def _known(self, event: Json, kind: str, given: Json | None = None) -> ItemState | None:
+        """The item an event means, by its place; llama.cpp's server tells none: by its id, else what is open."""
+        index = index_of(event)
+        if index >= 0 or not self._items:
+            return self._by_index.get(index)
+        wanted = event.get("item_id")
+        for item in self._items:
+            if (given is not None and is_same(item, given)) or (wanted and wanted in (item.item_id, item.upstream_id)):
+                return item
+        newest = self._items[-1]
+        return newest if newest.done is None and newest.kind == kind else None
 
     def _part(self, item: ItemState, channel: Channel, event: Json, out: list[bytes]) -> PartState | None:
         """The part of an event, begun if the upstream forgot to; None if another kind of part has its place."""

@@ -59,7 +59,7 @@ class ItemReader:
         self._reading = reading
         self._number = number
         self._kind = ""
-        self._call_id = self._name = ""
+        self._call_id = self._upstream_call_id = self._name = ""
         self._custom = False
         self._is_done = False
         self._block: OpenBlock | None = None
@@ -68,6 +68,10 @@ class ItemReader:
         self._pieces: list[str] = []
         self._size = 0
         self._told: set[tuple[str, int]] = set()
+
+    def is_called(self, item_id: str) -> bool:
+        """Whether the upstream's events name it so; a call without an id of its own by its call id."""
+        return item_id in (self.item_id, self._upstream_call_id)
 
     def is_same(self, item: Json) -> bool:
         """Whether ``item`` is this one: by call id or id."""
@@ -80,6 +84,10 @@ class ItemReader:
         """Whether ``item`` may be this one, as far as the kind tells."""
         return not self._kind or self._kind == item.get("type")
 
+    def is_open(self, item: Json) -> bool:
+        """Whether it waits for its end and is of the kind of ``item``."""
+        return not self._is_done and self._kind == item.get("type")
+
     def is_another(self, item: Json) -> bool:
         """Whether ``item``, at the same place, must be another one: of an upstream that numbers all of them 0."""
         return not self.could_be(item) or (self._is_done and not self.is_same(item))
@@ -90,6 +98,7 @@ class ItemReader:
         self.item_id = self.item_id or _word(item.get("id"))
         if self._kind in ("function_call", "custom_tool_call") and not self.is_call:
             self._custom = self._kind == "custom_tool_call"
+            self._upstream_call_id = self._upstream_call_id or _word(item.get("call_id"))
             self._call_id = self._call_id or _word(item.get("call_id")) or self.item_id
             self._name = flat_name(_word(item.get("name")), _word(item.get("namespace")))
             if self._name and not self._unwraps:

@@ -33,7 +33,7 @@ from freetheai.wire.responses.mend import (
     shown_response,
 )
 from freetheai.wire.responses.objects import Json, failed
-from freetheai.wire.responses.order import ItemRelay, index_of, is_same
+from freetheai.wire.responses.order import ItemRelay, is_same
 from freetheai.wire.responses.parts import word
 from freetheai.wire.sse import Frame
 from freetheai.wire.translate import estimated_usage
@@ -129,7 +129,7 @@ class ResponsesRelay(ItemRelay):
             return
         if given.get("type") in CALL_KINDS and not word(given.get("name")):
             return
-        known = self._by_index.get(index_of(event))
+        known = self._known(event, "", given)
         if known is not None and known.kind == given.get("type") and (known.done is None or is_same(known, given)):
             return  # added twice, or after its first piece
         self._add(given, event, frame, out)
@@ -209,7 +209,7 @@ class ResponsesRelay(ItemRelay):
         given = event.get("item")
         if not isinstance(given, dict):
             return
-        item = self._by_index.get(index_of(event))
+        item = self._known(event, word(given.get("type")), given)
         if item is None or item.kind != given.get("type") or (item.done is not None and not is_same(item, given)):
             item = self._add(given, event, None, out)
         if item is None or item.done is not None:
@@ -259,7 +259,7 @@ class ResponsesRelay(ItemRelay):
 
     def _other(self, event: Json, frame: Frame, out: list[bytes]) -> None:
         """An event of a tool the provider runs, an annotation and so on: passed if its item is known."""
-        item = self._by_index.get(index_of(event))
+        item = self._known(event, "")
         if item is None or item.done is not None:
             return
         self._pass(

@@ -252,8 +252,8 @@ class CallWriter(ItemWriter):
         """See ``ItemWriter``."""
         payload = self._payload()
         out = b""
-        if payload and not self._text().strip():
-            out = self._out.piece(self._prefix, payload, b"")
+        if payload != self._text():
+            out = self._out.piece(self._prefix, "{}", b"")
         if self._custom:
             out += self._out.event(f"{self._stem}.done", {**self._place, "input": payload})
         else:
@@ -270,7 +270,7 @@ class CallWriter(ItemWriter):
 
     def _payload(self) -> str:
         text = self._text()
-        return text if self._custom or text.strip() else "{}"
+        return text if self._custom or text.strip() else text + "{}"
 
     def _signed(self) -> bytes:
         """The signature, in a reasoning item of its own: calls have no field for one."""
