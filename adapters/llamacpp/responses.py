@@ -11,11 +11,10 @@ ADAPTER = Adapter(
     path="/responses",
     codes=CODES,
     quirks=Quirks(
-        # Any other type of tool is refused with 400, and items it does not know too: its own clients are translated.
+        # Other types of tools are taken and never called; their calls in the history, and reasoning without text, are
+        # refused with 400 ("Cannot determine type of 'item'"): its own clients are translated too.
         # Case: tests/wire_responses/test_build.py, "functions only".
         only_functions=True,
-        # Tool outputs are read as strings only.
-        text_tool_results=True,
         reasoning_style="template",
         # Many templates raise on a system message that is not the first, which the server answers with 500.
         system_first_only=True,

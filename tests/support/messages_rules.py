@@ -195,7 +195,7 @@ class _Checker:
                 block["input"] = self._input_of(block["input"], is_cut=is_cut)
         has_calls = any(block["type"] == "tool_use" for block in self.summary.content)
         assert has_calls or delta["stop_reason"] != "tool_use", "tool_use without a call"
-        assert not has_calls or delta["stop_reason"] in ("tool_use", "pause_turn") or is_cut, "a call, but no tool_use"
+        assert not has_calls or delta["stop_reason"] == "tool_use" or is_cut, "a call, but no tool_use"
 
     def _input_of(self, text: str, *, is_cut: bool) -> Any:
         if not text.strip():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from freetheai import errors
 from freetheai.errors import ApiError
-from freetheai.wire import chat, messages
+from freetheai.wire import chat, gemini, messages, responses
 from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Event, Failed, Finish, ResponseStart, Usage
 from freetheai.wire.fold import fold
 from freetheai.wire.formats import ByteStream, Quirks, Stamp
@@ -19,8 +19,11 @@ from freetheai.wire.request import ChatRequest
 from freetheai.wire.translate import Translation, open_stream
 from support.chat_streams import cut
 from support.chat_streams import some_streams as some_chat_streams
+from support.gemini_streams import some_streams as some_gemini_streams
 from support.messages_rules import MessageSummary, check_messages_stream
 from support.messages_streams import call, end, some_streams, start, stream, text, thinking
+from support.responses_rules import check_responses_stream
+from support.responses_streams import some_streams as some_responses_streams
 from support.stream_rules import RequestFacts, check_chat_stream
 
 STAMP = Stamp(id="msg_ours", created_s=1800000000, model="pre/alias", origin="anthropic:up-model-1")
@@ -133,24 +136,36 @@ def test_whatever_the_upstream_does_the_client_gets_a_legal_stream(wire, places)
         assert relayed.stop_reason == translated.stop_reason
 
 
-@settings(max_examples=200)
-@given(wire=some_chat_streams, places=st.lists(st.integers(0, 4000), max_size=4), shown=st.booleans())
-def test_whatever_a_chat_upstream_does_the_client_gets_a_legal_stream(wire, places, shown):
+UPSTREAMS = {
+    "chat": (chat.UPSTREAM, some_chat_streams),
+    "responses": (responses.UPSTREAM, some_responses_streams),
+    "gemini": (gemini.UPSTREAM, some_gemini_streams),
+}
+
+
+@pytest.mark.parametrize("name", UPSTREAMS)
+@settings(max_examples=150)
+@given(data=st.data(), places=st.lists(st.integers(0, 4000), max_size=4), shown=st.booleans())
+def test_whatever_another_upstream_does_the_client_gets_a_legal_stream(name, data, places, shown):
+    upstream, some = UPSTREAMS[name]
     asked = request(thinking={"type": "adaptive"} if shown else None)
-    way = open_stream(messages.CLIENT, chat.UPSTREAM, asked, STAMP, Quirks())
-    summary = checked(run(way, cut(wire, places)))
+    way = open_stream(messages.CLIENT, upstream, asked, STAMP, Quirks())
+    summary = checked(run(way, cut(data.draw(some), places)))
     assert way.failure is None or way.failure.kind != "internal", way.failure.trace
     assert shown or not [block for block in summary.content if block["type"] == "thinking"]
     assert summary.error is not None or summary.content
 
 
-@settings(max_examples=200)
+@settings(max_examples=150)
 @given(wire=some_streams, places=st.lists(st.integers(0, 4000), max_size=4))
-def test_whatever_the_upstream_does_a_chat_client_gets_a_legal_stream(wire, places):
+def test_whatever_the_upstream_does_another_client_gets_a_legal_stream(wire, places):
     way = open_stream(chat.CLIENT, messages.UPSTREAM, chat_request(), replace(STAMP, id="chatcmpl-ours"), Quirks())
-    out = run(way, cut(wire, places))
-    assert way.failure is None or way.failure.kind != "internal", way.failure.trace
-    check_chat_stream(out, RequestFacts(model="pre/alias"))
+    check_chat_stream(run(way, cut(wire, places)), RequestFacts(model="pre/alias"))
+    asked = responses.CLIENT.parse(b'{"model": "pre/alias", "input": "Hi", "stream": true}')
+    other = open_stream(responses.CLIENT, messages.UPSTREAM, asked, replace(STAMP, id="resp_ours"), Quirks())
+    check_responses_stream(run(other, cut(wire, places)), model="pre/alias")
+    for way_ in (way, other):
+        assert way_.failure is None or way_.failure.kind != "internal", way_.failure.trace
 
 
 @pytest.mark.parametrize("upstream", [messages.UPSTREAM, chat.UPSTREAM], ids=["messages", "chat"])

@@ -9,6 +9,7 @@ import pytest
 import adapters.anthropic.messages
 import adapters.llamacpp.messages
 import adapters.zai.messages
+from adapters.base import joined_url
 from freetheai.wire import messages
 from freetheai.wire.formats import Quirks, Target
 from freetheai.wire.messages.count import count_body, read_count
@@ -215,3 +216,19 @@ def test_headers_belong_to_the_body():
     sent = {"anthropic-version": "2026-10-21", "anthropic-beta": "effort-2025-11-24"}
     assert headers(replace(request, client_headers=sent), "") == sent
     assert headers(replace(request, client_headers=sent, format="chat"), "") == {"anthropic-version": "2023-06-01"}
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "https://api.anthropic.com",
+        "https://api.anthropic.com/",
+        "https://api.anthropic.com/v1",
+        "https://api.anthropic.com/v1/",
+    ],
+)
+def test_the_path_is_appended_to_a_base_with_or_without_its_version(base_url):
+    path = adapters.anthropic.messages.ADAPTER.path
+    assert joined_url(base_url, path) == "https://api.anthropic.com/v1/messages"
+    assert joined_url("https://a/api/anthropic", path) == "https://a/api/anthropic/v1/messages"
+    assert joined_url("https://a/v1/", "/chat/completions") == "https://a/v1/chat/completions"

@@ -203,7 +203,7 @@ def test_a_choice_that_names_a_hosted_tool_is_refused(build):
 
 
 def test_functions_only():
-    """llama.cpp's server refuses any other tool, and reasoning items without text."""
+    """llama.cpp's server never calls another tool, and refuses its calls and reasoning without text in the history."""
     quirks = llamacpp.ADAPTER.quirks
     body = orjson.loads(responses.UPSTREAM.rewrite(responses.CLIENT.parse(CODEX), TARGET, quirks))
     assert [tool["type"] for tool in body["tools"]] == ["function"] * 3

@@ -246,6 +246,13 @@ def test_what_needs_stored_content_says_to_send_the_whole_input(name):
     assert parsed(**{name: None}).turns
 
 
+@pytest.mark.parametrize("name", ["metadata", "tools", "text"])
+def test_what_is_nested_too_deep_to_be_echoed_is_refused(name):
+    body = b'{"model":"m","input":"Hi","%s":%s1%s}' % (name.encode(), b'{"a":' * 500, b"}" * 500)
+    with pytest.raises(ApiError, match="nested too deep"):
+        responses.CLIENT.parse(body)
+
+
 def test_store_alone_is_accepted():
     assert parsed(store=True).turns == [Turn("user", [TextPart("Hi")])]
 

@@ -40,12 +40,15 @@ _DELTA_KINDS: Final = {"text_delta": "text", "thinking_delta": "thinking", "sign
 
 @dataclass(slots=True)
 class _Block:
-    """A block on its way. ``filled`` is the input its start held; ``is_told``: its queue entry was opened."""
+    """A block on its way. ``filled`` is the input its start held; ``unwraps``: free text is inside its arguments;
+    ``is_schema``: its arguments are the answer's text.
+    """
 
     kind: str
     entry: OpenBlock | None = None
     filled: str = ""
     unwraps: bool = False
+    is_schema: bool = False
     is_stopped: bool = False
     size: int = 0
     pieces: list[str] = field(default_factory=list)
@@ -185,7 +188,7 @@ class MessagesDecoder:
         given = content.get("input")
         block.filled = given if isinstance(given, str) else dumps_text(given) if given else ""
         if self._takes_schema_tool and name == SCHEMA_TOOL:
-            block.kind = "text"
+            block.kind, block.is_schema = "text", True
             return
         block.unwraps = name in self._custom_names
         call_id = _word(content.get("id"))
@@ -246,7 +249,7 @@ class MessagesDecoder:
         if not text:
             return
         block.filled = ""
-        if block.kind == "text":
+        if block.is_schema:
             self._text(block, text, events)
             return
         if block.kind != "tool_call" or block.entry is None:
@@ -310,8 +313,8 @@ class MessagesDecoder:
             return
         if usage is not None:
             events.append(usage)
-        settled = finish.settled(reason, has_calls=bool(self._calls))
-        events.append(Finish(settled, self._stop_sequence if settled == "stop_sequence" else ""))
+        reason = settled(reason, has_calls=bool(self._calls))
+        events.append(Finish(reason, self._stop_sequence if reason == "stop_sequence" else ""))
 
     def _fail(self, events: list[Event], kind: FailureKind, message: str) -> None:
         if not self._is_over:
@@ -345,6 +348,11 @@ def merge_counts(counts: dict[str, Any], usage: Any) -> None:
 def reason_of(word: str) -> FinishReason:
     """A stop reason, also where a server uses Chat Completions' word."""
     return finish.FROM_MESSAGES.get(word) or finish.FROM_CHAT.get(word, "stop")
+
+
+def settled(reason: FinishReason, *, has_calls: bool) -> FinishReason:
+    """The reason that fits what was seen; a pause with calls waits for their results as any answer with calls does."""
+    return "tool_calls" if reason == "pause" and has_calls else finish.settled(reason, has_calls=has_calls)
 
 
 def decode_body(data: bytes, request: ChatRequest, quirks: Quirks) -> list[Event]:

@@ -9,7 +9,7 @@ from freetheai.wire import finish
 from freetheai.wire.events import Usage
 from freetheai.wire.formats import Stamp
 from freetheai.wire.jsontext import dumps_text
-from freetheai.wire.messages.decode import reason_of
+from freetheai.wire.messages.decode import reason_of, settled
 from freetheai.wire.messages.encode import counts, message_head
 from freetheai.wire.relay import without
 from freetheai.wire.signature import tag
@@ -164,9 +164,9 @@ def stop_word(word: str, *, has_calls: bool) -> str:
     if word and word not in finish.FROM_MESSAGES and word not in finish.FROM_CHAT:
         return word
     reason = reason_of(word)
-    settled = finish.settled(reason, has_calls=has_calls)
-    is_same = settled == reason and word in finish.FROM_MESSAGES
-    return word if is_same else finish.TO_MESSAGES[settled]
+    wanted = settled(reason, has_calls=has_calls)
+    is_same = wanted == reason and word in finish.FROM_MESSAGES
+    return word if is_same else finish.TO_MESSAGES[wanted]
 
 
 def with_model(data: bytes, value: Value, wanted: Value) -> bytes:

@@ -25,7 +25,7 @@ from freetheai.wire import finish
 from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
 from freetheai.wire.formats import Quirks, Stamp
 from freetheai.wire.jsontext import dumps_text, is_json, loads
-from freetheai.wire.messages.decode import MAX_ARGUMENT_CHARS, merge_counts, reason_of
+from freetheai.wire.messages.decode import MAX_ARGUMENT_CHARS, merge_counts, reason_of, settled
 from freetheai.wire.messages.encode import PING, error_events, message_head, sse
 from freetheai.wire.messages.mend import (
     DELTA_FIELDS,
@@ -168,15 +168,18 @@ class MessagesRelay(FrameRelay):
 
     def _block_event(self, value: Value, data: bytes, out: list[bytes]) -> None:
         """An event of a block: now, or when the open call is finished."""
+        if self.failure is not None:
+            return
         self._begin(out)
         index = value.get("index")
-        index = index if type(index) is int else (self._open.upstream_index if self._open else self._count)
+        index = index if type(index) is int else (self._open.upstream_index if self._open else -1)
         block = self._open
         if self._held and block and index == block.upstream_index and value["type"] == "content_block_start":
             # The open call was not stopped: those that waited for it come before what has its index now.
             self._stop(out)
             self._replay(out)
-            block = self._open
+            self._block_event(value, data, out)
+            return
         if block is not None and index != block.upstream_index:
             if self._must_wait(block):
                 self._hold(value, data)
@@ -294,7 +297,7 @@ class MessagesRelay(FrameRelay):
         if wanted is None:
             return None
         if self._open is not None:
-            if self._open.is_call:
+            if self._open.upstream_index == index and self._open.kind not in ("text", "thinking"):
                 return None
             self._stop(out)
         self._start({"type": "content_block_start", "content_block": empty_block(wanted)}, b"", index, out)
@@ -371,7 +374,7 @@ class MessagesRelay(FrameRelay):
         if self.failure is not None:
             return
         self._begin(out)
-        self.finish = finish.settled(reason, has_calls=self._has_calls)
+        self.finish = settled(reason, has_calls=self._has_calls)
         out.append(self._ending())
         out.append(stop or sse({"type": "message_stop"}))
         self.is_finished = True

@@ -284,6 +284,9 @@ def finish_reason(response: Json) -> FinishReason:
 
 def is_error_event(event: Json) -> bool:
     """Whether an event is an error: flat, or the envelope."""
+    kind = event.get("type")
+    if isinstance(kind, str) and kind.startswith("response."):
+        return bool(event.get("error"))
     return event.get("object") != "response" and is_error_body(event)
 
 

@@ -22,7 +22,7 @@ def to_responses(entries: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
 
 def from_responses(entries: Any) -> list[dict[str, Any]] | None:
     """Entries of a delta or part as events carry them; None where there are none."""
-    if not isinstance(entries, list):
+    if not entries or not isinstance(entries, list):
         return None
     # The same members; Responses leaves `bytes` out of deltas.
     return to_responses([entry for entry in entries if isinstance(entry, dict)]) or None

@@ -220,7 +220,7 @@ def done_item(item: Json, item_id: str, call_id: str, origin: str) -> Json:
     if kind == "reasoning" and not isinstance(item.get("summary"), list):
         changes["summary"] = []
     if encrypted := _word(item.get("encrypted_content")):
-        changes["encrypted_content"] = tag(origin, encrypted)
+        changes["encrypted_content"] = tag(origin, encrypted) if origin else encrypted
     if not item.get("status") and kind in (*CALL_KINDS, "message"):
         changes.setdefault("status", "completed")
     return {**item, **changes} if changes else item

@@ -10,6 +10,8 @@ Format: https://platform.openai.com/docs/api-reference/responses/object
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
+
 from freetheai.errors import ApiError
 from freetheai.wire.formats import Stamp
 from freetheai.wire.request import ChatRequest
@@ -64,6 +66,15 @@ def response_object(request: ChatRequest, stamp: Stamp) -> Json:
         "usage": None,
         **echo(request),
     }
+
+
+def is_echoable(body: Json) -> bool:
+    """Whether what is echoed of a request can be written: JSON nested very deep can be read, but not written."""
+    try:
+        orjson.dumps([body.get(name) for name in (*_ECHOED, "reasoning", "text", "tools")])
+    except TypeError:
+        return False
+    return True
 
 
 def echo(request: ChatRequest) -> Json:

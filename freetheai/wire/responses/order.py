@@ -174,11 +174,16 @@ class ItemRelay(FrameRelay):
             told["logprobs"] = []
         self._tell(out, f"{channel.stem}.done", told)
 
+    def _take(self, part: PartState, text: str) -> None:
+        """A piece of output, kept until its item is done."""
+        if text:
+            part.pieces.append(text)
+            self.has_output = True
+            self.output_chars += len(text)
+
     def _whole_delta(self, item: ItemState, part: PartState, text: str, out: list[bytes]) -> None:
         """A text that came only whole, as the one piece clients show."""
-        part.pieces.append(text)
-        self.has_output = True
-        self.output_chars += len(text)
+        self._take(part, text)
         told = {**item.place(part), "delta": text}
         if part.channel is TEXT:
             told["logprobs"] = []

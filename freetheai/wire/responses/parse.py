@@ -20,6 +20,7 @@ from freetheai.wire import effort, fields
 from freetheai.wire.fields import complaint
 from freetheai.wire.request import ChatRequest, OutputFormat, Reasoning, TextPart, Turn
 from freetheai.wire.responses.items import InputReader
+from freetheai.wire.responses.objects import is_echoable
 from freetheai.wire.responses.parts import unsupported, word
 from freetheai.wire.responses.tools import read_choice, read_tools
 
@@ -66,6 +67,8 @@ def parse_object(body: dict[str, Any]) -> ChatRequest:
     """The same from the parsed body; also what the chat route reads a body with ``input`` by."""
     model = fields.read_model(body)
     _refuse_stored(body)
+    if not is_echoable(body):
+        raise ApiError(errors.INVALID_JSON, f"{errors.INVALID_JSON.text}: nested too deep")
     reader = _read_input(body)
     tools, hosted = read_tools([*fields.items(body, "tools"), *reader.tools])
     return ChatRequest(

@@ -13,6 +13,7 @@ Encrypted reasoning leaves tagged with its origin. Other events (pings, rate lim
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from freetheai.errors import ApiError
@@ -29,6 +30,8 @@ from freetheai.wire.responses.mend import (
     CHANNELS,
     TEXT,
     Channel,
+    ItemState,
+    PartState,
     part_index,
     shown_response,
 )
@@ -44,11 +47,39 @@ _LIFECYCLE: Final = ("response.created", "response.in_progress", "response.queue
 _WITH_RESPONSE: Final = frozenset((*_TERMINAL, *_LIFECYCLE))
 
 
+@dataclass(slots=True)
+class Run:
+    """Deltas of one part in a row, nearly all of a stream: what the next one must say to pass as it came."""
+
+    kind: str
+    head: bytes
+    item: ItemState
+    part: PartState
+
+    def takes(self, event: Json, frame: Frame, sequence: int) -> bool:
+        """Whether an event is the next delta, in order in every member and byte that matters."""
+        part, get = self.part, event.get
+        return (
+            get("type") == self.kind
+            and get("sequence_number") == sequence
+            and get("output_index") == self.item.index
+            and get("item_id") == self.item.item_id
+            and (not part.channel.place or get(part.channel.place) == part.index)
+            and type(get("delta")) is str
+            and (part.channel is not TEXT or type(get("logprobs")) is list)
+            and "error" not in event
+            and "response" not in event
+            and len(frame.raw) == len(self.head) + len(frame.data)
+            and frame.raw.startswith(self.head)
+        )
+
+
 class ResponsesRelay(ItemRelay):
     """One stream. See ``formats.ByteStream``."""
 
     def __init__(self, request: ChatRequest, stamp: Stamp) -> None:
         super().__init__(request, stamp)
+        self._run: Run | None = None
         self._deltas = {f"{channel.stem}.delta": channel for channel in CHANNELS}
         self._wholes = {f"{channel.stem}.done": channel for channel in CHANNELS}
         self._by_type: dict[str, Callable[[Json, Frame, list[bytes]], None]] = {
@@ -81,6 +112,13 @@ class ResponsesRelay(ItemRelay):
             if not frame.is_cut:
                 self._fail("malformed", "an event is not JSON")
             return
+        run = self._run
+        if run is not None and type(event) is dict and run.takes(event, frame, self._sequence):
+            self._take(run.part, event["delta"])
+            self._sequence += 1
+            out.append(frame.raw + b"\n\n")
+            return
+        self._run = None
         if frame.is_error or frame.event == b"error" or (isinstance(event, dict) and is_error_event(event)):
             self._fail_as(event_error(event))
         elif isinstance(event, dict):
@@ -167,14 +205,15 @@ class ResponsesRelay(ItemRelay):
         part = self._part(item, channel, event, out)
         if part is None or part.is_told:
             return
-        if text:
-            part.pieces.append(text)
-            self.has_output = True
-            self.output_chars += len(text)
+        self._take(part, text)
         changes = item.place(part)
         if channel is TEXT and not isinstance(event.get("logprobs"), list):
             changes["logprobs"] = []
         self._pass(event, frame, out, changes)
+        # Places that the upstream counts otherwise would have to be exchanged each time.
+        if self._by_index.get(item.index) is item and item.part(channel, part.index) is part:
+            kind: str = event["type"]
+            self._run = Run(kind, b"event: " + kind.encode() + b"\ndata: ", item, part)
 
     def _text_done(self, event: Json, frame: Frame, out: list[bytes]) -> None:
         channel = self._wholes[event["type"]]
