@@ -86,34 +86,36 @@ def test_a_first_start_streams_a_real_answer_and_a_second_keeps_everything(tmp_p
 
 
 def answer(newcomer: Newcomer, key: str) -> list[str]:
-    client = OpenAI(api_key=key, base_url=f"http://127.0.0.1:{newcomer.port}/v1", max_retries=0, timeout=60)
-    chunks = client.chat.completions.create(
-        model="loc/smollm2-135m",
-        messages=[{"role": "user", "content": "Count from one to five."}],
-        stream=True,
-        max_tokens=12,
-        temperature=0,
-    )
-    try:
-        return [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
-    except openai.APIError as error:
-        raise AssertionError(f"{error}: {newcomer.output.read_text()[-2000:]}") from error
+    with OpenAI(api_key=key, base_url=f"http://127.0.0.1:{newcomer.port}/v1", max_retries=0, timeout=60) as client:
+        chunks = client.chat.completions.create(
+            model="loc/smollm2-135m",
+            messages=[{"role": "user", "content": "Count from one to five."}],
+            stream=True,
+            max_tokens=12,
+            temperature=0,
+        )
+        try:
+            return [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
+        except openai.APIError as error:
+            raise AssertionError(f"{error}: {newcomer.output.read_text()[-2000:]}") from error
 
 
 def speak_three_formats(newcomer: Newcomer, key: str) -> None:
     """The real llama.cpp answers all three formats, streamed and plain."""
     root = f"http://127.0.0.1:{newcomer.port}"
     alias, prompt = "loc/smollm2-135m", "Say hello."
-    messages = Anthropic(api_key=key, base_url=root, max_retries=0, timeout=60).messages
     conversation: list[Any] = [{"role": "user", "content": prompt}]
-    plain = messages.create(model=alias, messages=conversation, max_tokens=8)
-    assert plain.usage.output_tokens > 0
-    with messages.stream(model=alias, messages=conversation, max_tokens=8) as running:
-        assert "".join(running.text_stream)
-    assert messages.count_tokens(model=alias, messages=conversation).input_tokens > 0
+    with Anthropic(api_key=key, base_url=root, max_retries=0, timeout=60) as anthropic:
+        messages = anthropic.messages
+        plain = messages.create(model=alias, messages=conversation, max_tokens=8)
+        assert plain.usage.output_tokens > 0
+        with messages.stream(model=alias, messages=conversation, max_tokens=8) as running:
+            assert "".join(running.text_stream)
+        assert messages.count_tokens(model=alias, messages=conversation).input_tokens > 0
 
-    responses = OpenAI(api_key=key, base_url=f"{root}/v1", max_retries=0, timeout=60).responses
-    assert responses.create(model=alias, input=prompt, max_output_tokens=16).output_text
-    with responses.stream(model=alias, input=prompt, max_output_tokens=16) as following:
-        following.until_done()
-        assert following.get_final_response().output_text
+    with OpenAI(api_key=key, base_url=f"{root}/v1", max_retries=0, timeout=60) as client:
+        responses = client.responses
+        assert responses.create(model=alias, input=prompt, max_output_tokens=16).output_text
+        with responses.stream(model=alias, input=prompt, max_output_tokens=16) as following:
+            following.until_done()
+            assert following.get_final_response().output_text

@@ -237,13 +237,15 @@ def key(program: Program) -> str:
 
 
 @pytest.fixture
-def openai_client(program: Program, key: str) -> OpenAI:
-    return OpenAI(api_key=key, base_url=program.base_url, max_retries=0, timeout=20)
+def openai_client(program: Program, key: str) -> Iterator[OpenAI]:
+    with OpenAI(api_key=key, base_url=program.base_url, max_retries=0, timeout=20) as client:
+        yield client
 
 
 @pytest.fixture
-def anthropic_client(program: Program, key: str) -> Anthropic:
-    return Anthropic(api_key=key, base_url=program.url, max_retries=0, timeout=20)
+def anthropic_client(program: Program, key: str) -> Iterator[Anthropic]:
+    with Anthropic(api_key=key, base_url=program.url, max_retries=0, timeout=20) as client:
+        yield client
 
 
 ALIASES = [f"{name}/one" for name in FORMATS]

@@ -1,5 +1,7 @@
 """The OpenAI SDK for Python, unmodified, against the whole program: what its user calls and what comes back."""
 
+from collections.abc import Iterator
+
 import openai
 import pytest
 from openai import OpenAI
@@ -12,8 +14,9 @@ USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
 
 @pytest.fixture
-def client(program: Program, key: str) -> OpenAI:
-    return OpenAI(api_key=key, base_url=program.base_url, max_retries=0, timeout=20)
+def client(program: Program, key: str) -> Iterator[OpenAI]:
+    with OpenAI(api_key=key, base_url=program.base_url, max_retries=0, timeout=20) as client:
+        yield client
 
 
 def test_models_are_listed_and_found_by_aliases_with_slashes(client: OpenAI) -> None:
@@ -66,8 +69,10 @@ def test_an_unknown_alias_is_a_bad_request(client: OpenAI) -> None:
 
 
 def test_a_wrong_key_is_an_authentication_error(program: Program) -> None:
-    stranger = OpenAI(api_key="fta_" + "x" * 40, base_url=program.base_url, max_retries=0)
-    with pytest.raises(openai.AuthenticationError) as raised:
+    with (
+        OpenAI(api_key="fta_" + "x" * 40, base_url=program.base_url, max_retries=0) as stranger,
+        pytest.raises(openai.AuthenticationError) as raised,
+    ):
         stranger.models.list()
     assert raised.value.type == "invalid_api_key"
 
