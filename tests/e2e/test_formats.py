@@ -12,6 +12,7 @@ import orjson
 import pytest
 from anthropic import Anthropic
 from openai import OpenAI
+from pydantic import BaseModel
 
 from fakes.upstream import (
     Cut,
@@ -392,6 +393,28 @@ class TestResponsesClients:
         assert "response.failed" in seen
         assert "response.completed" not in seen
         assert raised.value.type == "provider_error"
+
+
+class Place(BaseModel):
+    """What the structured answers below are parsed into."""
+
+    city: str
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_structured_answers_are_parsed(
+    openai_client: OpenAI, anthropic_client: Anthropic, provider: Provider, upstream: ScriptedUpstream, alias: str
+) -> None:
+    provider.pieces = ['{"city": ', '"Oslo"}']
+    chat = openai_client.chat.completions.parse(model=alias, messages=HELLO, response_format=Place)
+    assert chat.choices[0].message.parsed == Place(city="Oslo")
+    assert b"city" in upstream.requests[-1].body, "the schema reaches the provider in every format"
+    responses = openai_client.responses.parse(model=alias, input="Where?", text_format=Place)
+    assert responses.output_parsed == Place(city="Oslo")
+    assert b"city" in upstream.requests[-1].body
+    messages = anthropic_client.messages.parse(model=alias, messages=HELLO, max_tokens=100, output_format=Place)
+    assert messages.parsed_output == Place(city="Oslo")
+    assert b"city" in upstream.requests[-1].body
 
 
 def test_a_messages_error_has_both_shapes(anthropic_client: Anthropic, openai_client: OpenAI) -> None:
