@@ -99,6 +99,23 @@ def test_a_stream_is_relayed_with_the_providers_path_key_and_version(
     assert request.json()["model"] == "claude-opus-5"
 
 
+def test_the_version_and_betas_of_a_claude_client_go_with_its_body(
+    gateway: Program, key: str, provider: ScriptedUpstream
+) -> None:
+    provider.script = answer(start(), text(0, "Hi"), end())
+    headers = {
+        "anthropic-version": "2026-10-21",
+        "anthropic-beta": "effort-2025-11-24, new-thing-2026-12-01",
+        "Cookie": "c=1",
+    }
+    body = {"model": "ant/opus", "max_tokens": 100, "messages": [USER], "stream": True}
+    RawClient(gateway.port).post("/v1/messages?beta=true", body, key, headers).read_head().read_all()
+    sent = provider.requests[-1].headers
+    assert sent["anthropic-version"] == "2026-10-21"
+    assert sent["anthropic-beta"] == "effort-2025-11-24, new-thing-2026-12-01"
+    assert "cookie" not in sent
+
+
 def test_thinking_goes_back_to_the_model_that_signed_it_and_to_no_other(
     gateway: Program, key: str, provider: ScriptedUpstream
 ) -> None:
