@@ -12,7 +12,11 @@ from adapters.base import Adapter
 FAMILIES: dict[str, tuple[str, ...]] = {
     "openai": ("chat", "responses"),
     "anthropic": ("messages",),
-    "zai": ("messages",),
+    "opencode": ("chat", "messages", "responses", "gemini"),
+    "zai": ("chat", "messages"),
+    "xai": ("chat", "responses"),
+    "mimo": ("chat", "messages"),
+    "openrouter": ("chat", "messages", "responses"),
     "llamacpp": ("chat", "messages", "responses"),
     "gemini": ("gemini",),
 }

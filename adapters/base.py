@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 from freetheai.errors import ErrorSpec
 from freetheai.wire.events import UpstreamFailure
@@ -81,6 +81,28 @@ def no_headers(request: ChatRequest, conversation: str) -> Mapping[str, str]:
     return {}
 
 
+_CREDENTIAL_HEADERS: Final[Mapping[AuthStyle, str]] = {
+    "bearer": "Authorization: Bearer ",
+    "x-api-key": "x-api-key: ",
+    "x-goog-api-key": "x-goog-api-key: ",
+}
+
+
+def credential_headers(style: AuthStyle, secret: str) -> list[str]:
+    """The header line that carries ``secret``; none where there is no secret, or it is not to be sent."""
+    return [_CREDENTIAL_HEADERS[style] + secret] if secret and style in _CREDENTIAL_HEADERS else []
+
+
+# Whether a format is spoken at a base address, for an upstream model ("" for any).
+Speaks = Callable[[str, str], bool]
+
+
+def anywhere(base_url: str, model: str) -> bool:
+    """Most providers have one address for all formats, and all models in each."""
+    del base_url, model
+    return True
+
+
 def joined_url(base_url: str, path: str) -> str:
     """``path`` on ``base_url``; a `/v1` at the end of the one and the beginning of the other counts once."""
     base = base_url.rstrip("/")
@@ -94,6 +116,10 @@ class Adapter:
     """One family and format. ``path`` is appended to the provider's `base_url`, ``{model}`` in it filled in (Gemini);
     ``stream_path`` is the path of streams where it is another. ``headers(request, conversation)`` adds what the
     provider demands: ``conversation`` is an opaque stable id of the member's conversation.
+
+    ``speaks(base_url, model)`` is False where the provider is known not to speak this format: at that address of its
+    own, or for that model. ``variants``: the adapter of upstream models that are spoken to otherwise; the first
+    whose expression is found in the model's name counts (see ``for_model``).
     """
 
     family: str
@@ -104,3 +130,16 @@ class Adapter:
     quirks: Quirks = field(default_factory=Quirks)
     codes: CodeTable = NO_CODES
     headers: Callable[[ChatRequest, str], Mapping[str, str]] = no_headers
+    speaks: Speaks = anywhere
+    variants: "Sequence[tuple[re.Pattern[str], Adapter]]" = ()
+
+
+def for_model(adapter: Adapter, model: str) -> Adapter:
+    """The adapter as this upstream model wants it."""
+    name = model.lower()
+    return next((variant for pattern, variant in adapter.variants if pattern.search(name)), adapter)
+
+
+def with_quirks(adapter: Adapter, *by_model: tuple[re.Pattern[str], Quirks]) -> Adapter:
+    """The adapter with variants that differ in their quirks alone."""
+    return replace(adapter, variants=tuple((pattern, replace(adapter, quirks=quirks)) for pattern, quirks in by_model))

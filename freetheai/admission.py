@@ -4,6 +4,7 @@
 fills in ``Visitor.owner``; those after it may rely on that. Catalog and health routes stop after ``until_paused``.
 """
 
+import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,17 @@ from freetheai import clock, errors
 from freetheai.addresses import NetworkSet
 from freetheai.errors import ApiError
 from freetheai.ids import has_valid_checksum, hash_key
+from freetheai.limits import FailedKeys
 from freetheai.store.directory import Directory, Owner
 from freetheai.store.mongo import StoreUnavailable
 
+# Keys of one request that are looked at: there are three headers to send one in.
+MAX_KEYS: Final = 4
+_HOW_TO_SEND: Final = "Send the exact key from /signup as `Authorization: Bearer YOUR_KEY`"
+
 
 class GateSettings(Protocol):
-    """Which of the optional gates are on."""
+    """Which of the optional gates are on, and how many wrong keys an address may send."""
 
     @property
     def membership(self) -> bool:
@@ -28,6 +34,11 @@ class GateSettings(Protocol):
     @property
     def checkin(self) -> bool:
         """Owners must have checked in on this UTC day."""
+        ...
+
+    @property
+    def failed_keys_per_minute(self) -> int:
+        """Wrong keys from one address in any minute."""
         ...
 
 
@@ -49,9 +60,10 @@ class Visitor:
 
 @dataclass(slots=True)
 class House:
-    """What the gates ask: the accounts, the bans, and which gates are on."""
+    """What the gates ask: the accounts, the wrong keys of late, the bans, and which gates are on."""
 
     directory: Directory
+    failed_keys: FailedKeys
     settings: GateSettings
     banned_networks: NetworkSet
     banned_clients: "ClientBans"
@@ -85,24 +97,51 @@ def client_not_banned(visitor: Visitor, house: House) -> None:
 
 
 async def key_is_valid(visitor: Visitor, house: House) -> None:
-    """Gate 3: the first of the keys presented that is valid counts."""
+    """Gate 3: the first of the keys presented that is valid counts; wrong ones count against the address."""
+    digests = [hash_key(key) for key in visitor.keys[:MAX_KEYS] if has_valid_checksum(key)]
+    wait_s = house.failed_keys.wait_s(visitor.address)
+    if wait_s:
+        # Not looked up, or guessing would go on. A key that was good before is no guess: behind one address there may
+        # be many members, and one of them may be doing this.
+        digests = [digest for digest in digests if house.directory.knows(digest)]
+    visitor.owner = await _find_owner(digests, house)
+    if visitor.owner is not None:
+        return
+    if visitor.keys and not wait_s:
+        count = min(len(visitor.keys), MAX_KEYS)
+        wait_s = await house.failed_keys.note(visitor.address, count, house.settings.failed_keys_per_minute)
+    if wait_s and visitor.keys:
+        raise _too_many_wrong_keys(wait_s)
+    raise ApiError(errors.INVALID_API_KEY, describe_bad_key(visitor.keys))
+
+
+async def _find_owner(digests: Sequence[str], house: House) -> Owner | None:
+    """The owner of the first that has one.
+
+    Raises:
+        ApiError: DEPENDENCY_UNAVAILABLE: none was found, but not all could be looked up.
+    """
     is_dependency_away = False
-    for key in visitor.keys:
-        if not has_valid_checksum(key):
-            continue
-        digest = hash_key(key)
-        owner = house.directory.peek(digest)
-        if owner is None:
-            try:
-                owner = await house.directory.find(digest)
-            except StoreUnavailable:
-                is_dependency_away = True
-        if owner is not None:
-            visitor.owner = owner
-            return
+    for digest in digests:
+        try:
+            owner = house.directory.peek(digest) or await house.directory.find(digest)
+        except StoreUnavailable:
+            is_dependency_away = True
+        else:
+            if owner is not None:
+                return owner
     if is_dependency_away:
         raise ApiError(errors.DEPENDENCY_UNAVAILABLE)
-    raise ApiError(errors.INVALID_API_KEY, describe_bad_key(visitor.keys))
+    return None
+
+
+def _too_many_wrong_keys(wait_s: float) -> ApiError:
+    return ApiError(
+        errors.RATE_LIMIT,
+        f"{errors.RATE_LIMIT.text} Too many wrong keys came from your address. {_HOW_TO_SEND},"
+        f" and retry in {math.ceil(wait_s)} s.",
+        retry_after_s=wait_s,
+    )
 
 
 def owner_not_paused(visitor: Visitor, house: House) -> None:
@@ -151,7 +190,6 @@ async def admit(visitor: Visitor, house: House, gates: Sequence[Gate] = GATES) -
     return visitor.get_owner()
 
 
-_HOW_TO_SEND: Final = "Send the exact key from /signup as `Authorization: Bearer YOUR_KEY`"
 _MARKDOWN: Final = re.compile(r"[`*_]{1,3}fta_|^\[.*\]|\]\(")
 
 

@@ -33,9 +33,11 @@ from freetheai.dependencies import Dependencies
 from freetheai.embedded import Addresses, EmbeddedError, EmbeddedServices, Wanted
 from freetheai.embedded.binaries import model_file
 from freetheai.errors import ApiError
-from freetheai.limits import Limiter, RedisConnection, RedisFailure, open_redis
+from freetheai.limits import FailedKeys, Limiter, RedisConnection, RedisFailure, open_redis
 from freetheai.limits.keeper import LeaseKeeper
+from freetheai.limits.windows import UsedWindows
 from freetheai.metrics import Metrics
+from freetheai.moderation import Moderation, PatternsError
 from freetheai.providers import Providers
 from freetheai.routing import Router
 from freetheai.store.bans import Bans
@@ -46,6 +48,7 @@ from freetheai.store.usage import UsageStore
 from freetheai.tasks import TaskGroup
 from freetheai.upstream import Upstream
 from freetheai.usage import Ledger
+from freetheai.window_sharing import WindowSharing
 from handlers.admin import make_admin_application
 from handlers.body import SERVER_BOUND_BYTES
 from handlers.health_document import HealthCache
@@ -74,6 +77,10 @@ class StartFailed(Exception):
     """The gateway can't start; the text is the one line an operator reads."""
 
 
+def _no_reload() -> None:
+    """For a gateway that was not started from a configuration that can change."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Parts:
     """What outlives a reload and is stopped by name, and what `serve` shows."""
@@ -94,8 +101,11 @@ class Gateway:
         self._tasks = TaskGroup()
         self._embedded: EmbeddedServices | None = None
         self._bans: Bans | None = None
+        self._sharing: WindowSharing | None = None
         self._local_provider: dict[str, ProviderSettings] = {}
         self.parts: Parts | None = None
+        # Called when a command asks for the configuration to be read again; whoever knows where it is sets it.
+        self.on_reload_notice: Callable[[], None] = _no_reload
 
     @property
     def services(self) -> Services:
@@ -142,6 +152,10 @@ class Gateway:
         services.providers.update(self._providers_of(settings))
         services.settings = settings
         services.house.settings = settings.gates
+        services.moderation.update(settings.moderation)
+        if self._sharing is not None:
+            # New credentials may be in windows that are known already.
+            self._sharing.on_gap()
         self._settings = settings
 
     # ------------------------------------------------------------------ start, step by step
@@ -158,7 +172,7 @@ class Gateway:
         accounts = Accounts(store, bus.publish)
         catalog = await self._start_catalog(store, has_local_model=bool(addresses.model_url))
         services = await self._make_services(store, redis, catalog)
-        await self._start_notices(bus, services, store)
+        await self._start_notices(bus, redis, services, store)
         self._start_background(services)
         self.parts = Parts(services=services, store=store, accounts=accounts, public_port=self._listen(services))
 
@@ -236,6 +250,7 @@ class Gateway:
         self._stack.push_async_callback(directory.close)
         upstream = Upstream(max_transfers=MAX_TRANSFERS)
         self._stack.callback(upstream.close)
+        moderation = await self._start_moderation(upstream)
         ledger = Ledger(UsageStore(store))
         self._stack.push_async_callback(ledger.flush)
         metrics = Metrics(
@@ -246,11 +261,13 @@ class Gateway:
             settings=settings,
             house=House(
                 directory=directory,
+                failed_keys=FailedKeys(redis, settings.redis.prefix),
                 settings=settings.gates,
                 banned_networks=NetworkSet(),
                 banned_clients=ClientBans(),
             ),
             catalog=catalog,
+            moderation=moderation,
             limiter=limiter,
             keeper=LeaseKeeper(limiter, settings.limits.lease_seconds),
             providers=providers,
@@ -264,7 +281,16 @@ class Gateway:
             started_s=clock.monotonic_s(),
         )
 
-    async def _start_notices(self, bus: Bus, services: Services, store: Store) -> None:
+    async def _start_moderation(self, upstream: Upstream) -> Moderation:
+        try:
+            moderation = Moderation(upstream, self._settings.moderation)
+            self._stack.push_async_callback(moderation.close)
+            await moderation.prove()
+        except PatternsError as error:
+            raise StartFailed(str(error)) from error
+        return moderation
+
+    async def _start_notices(self, bus: Bus, redis: RedisConnection, services: Services, store: Store) -> None:
         """Take over what other processes and commands change, and read everything anew after a gap."""
         self._bans = Bans(store)
         await self._read_bans(services)
@@ -279,6 +305,8 @@ class Gateway:
                 self._tasks.start(catalog.refresh(), "refresh the catalog")
             elif kind == "bans":
                 self._tasks.start(self._read_bans(services), "read the bans")
+            elif kind == "config":
+                self.on_reload_notice()
 
         def on_gap() -> None:
             directory.clear()
@@ -291,6 +319,10 @@ class Gateway:
                 await asyncio.sleep(_NOTICES_EVERY_S)
 
         bus.subscribe(on_notice, on_gap)
+        self._sharing = WindowSharing(
+            services.providers, UsedWindows(redis, self._settings.redis.prefix), bus.publish, self._tasks
+        )
+        bus.subscribe(self._sharing.on_change, self._sharing.on_gap)
         bus.start()
         self._stack.push_async_callback(bus.close)
         self._tasks.start(watch_notices(), "watch notices")
@@ -321,6 +353,7 @@ class Gateway:
         self._tasks.start(services.keeper.run(), "renew leases")
         self._tasks.start(services.ledger.run(), "write the ledger")
         self._tasks.start(services.dependencies.run(), "ask dependencies")
+        self._tasks.start(services.moderation.run(), "watch the moderation patterns")
         self._tasks.start(read_bans(), "read bans")
         self._tasks.start(measure_lag(), "measure loop lag")
 

@@ -3,6 +3,7 @@
 Rules:
 - the next attempt is chosen when it is asked for, so what the last failure took out of service is left out;
 - a credential is tried once a request for each alias; an alias' fallbacks follow in their order, not theirs in turn;
+- a credential that turns out to have used up its plan's window does not count as an attempt;
 - a fallback the member may not use, or that is switched off, is passed over.
 """
 
@@ -45,11 +46,11 @@ class Router:
         self._providers = providers
 
     def plan(self, model: Model, client_format: str, may_use: Callable[[Model], bool]) -> Iterator[Attempt]:
-        """Attempts in order, at most three; none at all when nothing can serve now (see ``unavailable``)."""
+        """Attempts in order, at most three that count; none at all when nothing can serve now (see ``unavailable``)."""
         made = 0
         for candidate in self._candidates(model, may_use):
             provider = self._providers.find(candidate.prefix)
-            adapter = provider.adapter_for(client_format) if provider else None
+            adapter = provider.adapter_for(client_format, candidate.upstream_model) if provider else None
             if provider is None or adapter is None:
                 continue
             tried: list[Credential] = []
@@ -58,7 +59,6 @@ class Router:
                 if credential is None:
                     break
                 tried.append(credential)
-                made += 1
                 yield Attempt(
                     model=candidate,
                     provider=provider,
@@ -66,14 +66,16 @@ class Router:
                     adapter=adapter,
                     target=_target(candidate, adapter),
                 )
+                # To learn that a plan's window is used up costs the member no time: the next credential is free.
+                made += not credential.is_in_window(clock.monotonic_s())
 
     def unavailable(self, model: Model) -> ApiError:
         """The refusal when nothing can serve ``model`` now, with the time until something may."""
         provider = self._providers.find(model.prefix)
         if provider is None:
             return ApiError(errors.PROVIDER_UNAVAILABLE)
-        wait_s = provider.wait_s(model.upstream_model, clock.monotonic_s())
-        return ApiError(errors.PROVIDER_UNAVAILABLE, retry_after_s=wait_s or None)
+        row, wait_s = provider.refusal(model.upstream_model, clock.monotonic_s())
+        return ApiError(row, retry_after_s=wait_s or None)
 
     def _candidates(self, model: Model, may_use: Callable[[Model], bool]) -> Iterator[Model]:
         yield model

@@ -16,6 +16,7 @@ from freetheai import clock, errors, ids
 from freetheai.errors import ApiError
 from freetheai.log import RequestRecord
 from freetheai.metrics import Metrics
+from freetheai.providers import WINDOW_ROWS
 from freetheai.routing import Attempt
 from freetheai.wire.events import UpstreamFailure
 
@@ -89,16 +90,21 @@ class Attempts:
 
     def _judge(self, attempt: Attempt, failure: UpstreamFailure, verdict: Verdict) -> ApiError:
         """Tell the provider's health, note the failure for the log, and make the client's error of it."""
-        attempt.provider.failed(attempt.credential, attempt.model.upstream_model, verdict, clock.monotonic_s())
-        error_id = ids.error_id(attempt.provider.prefix) if verdict.row.has_error_id else ""
-        if verdict.row is errors.SERVER_ERROR:
+        model, now_s = attempt.model.upstream_model, clock.monotonic_s()
+        attempt.provider.failed(attempt.credential, model, verdict, now_s)
+        row, wait_s = verdict.row, verdict.retry_after_s
+        if row in WINDOW_ROWS:
+            # One credential's plan is used up: the member is told so only if that is so of all that could serve.
+            row, wait_s = attempt.provider.refusal(model, now_s)
+        error_id = ids.error_id(attempt.provider.prefix) if row.has_error_id else ""
+        if row is errors.SERVER_ERROR:
             error_id = ids.error_id("gw")
         record = self._record
         record.error_id = error_id
         record.provider_status = failure.status or None
         record.provider_error = describe(failure)
         text = verdict.text if self._names_own_field(verdict.text) else ""
-        return ApiError(verdict.row, text, retry_after_s=verdict.retry_after_s, error_id=error_id)
+        return ApiError(row, text, retry_after_s=wait_s, error_id=error_id)
 
     def _names_own_field(self, text: str) -> bool:
         """Whether a parameter that ``text`` names, if it names one, stands in the client's own request."""

@@ -88,7 +88,7 @@ class BaseHandler(RequestHandler):
         headers = self.request.headers
         self.record.address = source_address(
             self.request.remote_ip or "",
-            headers["X-Forwarded-For"] if "X-Forwarded-For" in headers else "",
+            ",".join(headers.get_list("X-Forwarded-For")),
             self.services.settings.server.trusted_proxies,
         )
         self.record.client = client_name(headers)

@@ -4,19 +4,12 @@ Nothing of the client's framing or identity goes along: the headers are ours, th
 """
 
 import hashlib
-from typing import Final
 
-from adapters.base import AuthStyle, no_headers
+from adapters.base import credential_headers, no_headers
 from freetheai.config import TimeoutSettings
 from freetheai.routing import Attempt
 from freetheai.upstream import CallTimeouts, UpstreamCall
 from freetheai.wire.request import ChatRequest
-
-_AUTH_HEADERS: Final[dict[AuthStyle, str]] = {
-    "bearer": "Authorization: Bearer ",
-    "x-api-key": "x-api-key: ",
-    "x-goog-api-key": "x-goog-api-key: ",
-}
 
 
 def make_call(attempt: Attempt, request: ChatRequest, user_id: str) -> UpstreamCall:
@@ -25,8 +18,7 @@ def make_call(attempt: Attempt, request: ChatRequest, user_id: str) -> UpstreamC
     write = upstream.rewrite if upstream.name == request.format else upstream.build
     headers = ["Content-Type: application/json"]
     headers.append("Accept: text/event-stream" if request.stream else "Accept: application/json")
-    if attempt.credential.secret and attempt.adapter.auth != "none":
-        headers.append(_AUTH_HEADERS[attempt.adapter.auth] + attempt.credential.secret)
+    headers += credential_headers(attempt.adapter.auth, attempt.credential.secret)
     if attempt.adapter.headers is not no_headers:
         extra = attempt.adapter.headers(request, _conversation(request, user_id))
         headers.extend(f"{name}: {value}" for name, value in extra.items())

@@ -35,7 +35,7 @@ class CountTokensHandler(GenerationHandler):
     async def post(self) -> None:
         """Pass the gates and answer with a count."""
         owner = await self.admit()
-        request = self.parse_request()
+        request = await self.parse_request()
         model = self.choose_model(request, owner)
         plan = self.services.router.plan(model, request.format, lambda model: model.allows(owner.roles))
         attempt = next(plan, None)

@@ -1,6 +1,6 @@
 """The life of a request for a generation, whatever its format. Read this first.
 
-    admit -> parse -> choose the model -> lease -> attempts until one answers -> settle -> the answer's end
+    admit -> parse -> choose the model -> examine -> lease -> attempts until one answers -> settle -> the answer's end
 
 Rules:
 - what is taken is given back in a ``finally`` of the same function: the lease, the provider's place, the transfer;
@@ -8,13 +8,14 @@ Rules:
 - a client that left is 499, nobody's fault, and the provider sees the close at once.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application
 
 from freetheai import clock, errors, ids
 from freetheai.catalog import Model
+from freetheai.catalog.size import check_size
 from freetheai.errors import ApiError
 from freetheai.limits import Lease, LimitOverrides, resolve
 from freetheai.routing import Attempt
@@ -28,6 +29,9 @@ from handlers.calls import make_call
 from handlers.exchange import Exchange
 from handlers.plain_answer import answer_plain
 from handlers.stream_answer import StreamAnswer
+
+# What belongs to a format rather than to a client: goes on to providers of that format.
+FORMAT_HEADERS: Final = ("anthropic-version", "anthropic-beta")
 
 
 class GenerationHandler(BaseHandler):
@@ -47,19 +51,14 @@ class GenerationHandler(BaseHandler):
     async def post(self) -> None:
         """Pass the gates, take a lease, answer, give it back."""
         owner = await self.admit()
-        request = self._parse()
+        request = await self.parse_request()
         model = self.choose_model(request, owner)
-        lease = await self._acquire(owner)
         self.services.running.add(self)
         try:
-            await self._answer(
-                Exchange(request=request, model=model, owner=owner, lease=lease, stamp=self._stamp(model))
-            )
+            await self.examine(request, model)
+            await self._serve(request, model, owner)
         finally:
-            try:
-                await self.settle(lease, is_success=False)
-            finally:
-                self.services.running.discard(self)
+            self.services.running.discard(self)
 
     def on_connection_close(self) -> None:
         """The client left: the provider is told at once (Tornado's hook)."""
@@ -89,6 +88,15 @@ class GenerationHandler(BaseHandler):
             raise ApiError(errors.MODEL_ACCESS_DENIED)
         return model
 
+    async def examine(self, request: ChatRequest, model: Model) -> None:
+        """Gate 9: the prompt is short enough for the model, and clean."""
+        size_bytes = len(self.request.body)
+        await self.services.big_bodies.run(size_bytes, lambda: check_size(request, model, size_bytes))
+        await self.services.moderation.check(request)
+        if self.interruption is not None:
+            # Moderation may take a while: who has left meanwhile takes nothing of the limits.
+            raise self.interruption
+
     async def settle(self, lease: Lease, *, is_success: bool) -> None:
         """Give the lease back; only the first call does anything."""
         if self.services.keeper.drop(lease):
@@ -106,9 +114,11 @@ class GenerationHandler(BaseHandler):
             is_interrupted=lambda: self.interruption is not None,
         )
 
-    def start_transfer(self, attempt: Attempt, request: ChatRequest) -> Transfer:
+    async def start_transfer(self, attempt: Attempt, request: ChatRequest) -> Transfer:
         """Call the provider; the transfer is aborted when this request is interrupted."""
-        self._transfer = self.services.upstream.start(make_call(attempt, request, self.record.user_id))
+        size_bytes, user_id = len(self.request.body), self.record.user_id
+        call = await self.services.big_bodies.run(size_bytes, lambda: make_call(attempt, request, user_id))
+        self._transfer = self.services.upstream.start(call)
         if self.interruption is not None:
             self._transfer.abort()
         return self._transfer
@@ -118,13 +128,29 @@ class GenerationHandler(BaseHandler):
         if self._transfer is not None:
             self._transfer.release()
 
-    def _parse(self) -> ChatRequest:
-        encoding = self.request.headers.get("Content-Encoding", "identity").strip().lower()
+    async def parse_request(self) -> ChatRequest:
+        """Gate 7: the body, and the client's headers that belong to its format."""
+        headers = self.request.headers
+        encoding = headers.get("Content-Encoding", "identity").strip().lower()
         if encoding not in ("", "identity"):
             raise ApiError(
                 errors.INVALID_JSON, "invalid json payload: the body is compressed; send it without Content-Encoding."
             )
-        return self.client_format.parse(self.request.body)
+        body, parse = self.request.body, self.client_format.parse
+        request = await self.services.big_bodies.run(len(body), lambda: parse(body))
+        request.client_headers = {
+            name: headers[name] for name in FORMAT_HEADERS if name in headers and headers[name].isascii()
+        }
+        return request
+
+    async def _serve(self, request: ChatRequest, model: Model, owner: Owner) -> None:
+        lease = await self._acquire(owner)
+        try:
+            await self._answer(
+                Exchange(request=request, model=model, owner=owner, lease=lease, stamp=self._stamp(model))
+            )
+        finally:
+            await self.settle(lease, is_success=False)
 
     async def _acquire(self, owner: Owner) -> Lease:
         policy = resolve(self.services.settings.limits, owner.invites, owner.roles, LimitOverrides(**owner.overrides))

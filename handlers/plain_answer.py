@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from freetheai.routing import Attempt
 from freetheai.wire.events import UpstreamFailure
+from freetheai.wire.formats import ClientFormat
 from freetheai.wire.translate import BodyResult, convert_body
 from handlers.attempts import NothingToTry
 from handlers.exchange import Exchange, note_usage
@@ -21,14 +22,16 @@ async def answer_plain(handler: "GenerationHandler", exchange: Exchange) -> None
 
     async def run_attempt(attempt: Attempt) -> UpstreamFailure | None:
         nonlocal result
-        with handler.start_transfer(attempt, exchange.request) as transfer:
+        with await handler.start_transfer(attempt, exchange.request) as transfer:
             failure = await failure_of_head(transfer)
             if failure is not None:
                 return failure
             body, end = await transfer.collect(MAX_BODY_BYTES)
         if end.kind != "complete":
             return end.failure
-        result = _convert(handler, exchange, attempt, body)
+        result = await handler.services.big_bodies.run(
+            len(body), lambda: _convert(handler.client_format, exchange, attempt, body)
+        )
         return result.failure
 
     plan = handler.services.router.plan(exchange.model, exchange.request.format, exchange.may_use)
@@ -46,8 +49,7 @@ async def answer_plain(handler: "GenerationHandler", exchange: Exchange) -> None
     handler.send_json(result.data)
 
 
-def _convert(handler: "GenerationHandler", exchange: Exchange, attempt: Attempt, body: bytes) -> BodyResult:
+def _convert(client: ClientFormat, exchange: Exchange, attempt: Attempt, body: bytes) -> BodyResult:
     adapter = attempt.adapter
-    return convert_body(
-        handler.client_format, adapter.upstream, exchange.request, exchange.stamp_for(attempt), adapter.quirks, body
-    )
+    stamp = exchange.stamp_for(attempt)
+    return convert_body(client, adapter.upstream, exchange.request, stamp, adapter.quirks, body)

@@ -15,10 +15,12 @@ from freetheai.limits import Limiter
 from freetheai.limits.keeper import LeaseKeeper
 from freetheai.log import RequestRecord, log_request
 from freetheai.metrics import Metrics
+from freetheai.moderation import Moderation
 from freetheai.providers import Providers
 from freetheai.routing import Router
 from freetheai.upstream import Upstream
 from freetheai.usage import Ledger
+from handlers.big_bodies import BigBodies
 from handlers.health_document import HealthCache
 
 
@@ -70,6 +72,7 @@ class Services:
     settings: Settings
     house: House
     catalog: Catalog
+    moderation: Moderation
     limiter: Limiter
     keeper: LeaseKeeper
     providers: Providers
@@ -83,6 +86,7 @@ class Services:
     started_s: float
     is_draining: bool = False
     running: RunningRequests = field(default_factory=RunningRequests)
+    big_bodies: BigBodies = field(default_factory=BigBodies)
 
     def conclude(self, record: RequestRecord) -> None:
         """One finished request: its log line, its metrics, its place in the ledger."""

@@ -67,7 +67,7 @@ class StreamAnswer:
     async def _run_attempt(self, attempt: Attempt) -> UpstreamFailure | None:
         self._attempt = attempt
         stream = self._stream = self._open(attempt)
-        with self._handler.start_transfer(attempt, self._exchange.request) as transfer:
+        with await self._handler.start_transfer(attempt, self._exchange.request) as transfer:
             failure = await failure_of_head(transfer)
             if failure is not None:
                 return failure

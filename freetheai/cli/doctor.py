@@ -1,35 +1,22 @@
 """`freetheai doctor`: check everything the gateway depends on, and say in words what to do about what is wrong."""
 
 import argparse
-import asyncio
 import os
 import resource
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-import adapters
 from freetheai.cli import EXIT_DONE, EXIT_REFUSED, Subparsers, output
-from freetheai.config import ProviderSettings, Settings
+from freetheai.cli.doctor_providers import check_providers
+from freetheai.cli.finding import Finding
+from freetheai.config import Settings
 from freetheai.embedded import EmbeddedError, Wanted, open_services
 from freetheai.limits import RedisFailure, open_redis
 from freetheai.store.mongo import Store, StoreUnavailable
-from freetheai.upstream import CallTimeouts, ResponseHead, Upstream, UpstreamCall
 
 _ENOUGH_FILES: Final = 4096
-_MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
-_TIMEOUTS: Final = CallTimeouts(connect_s=5, first_byte_s=10, idle_s=10, total_s=20)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check: ``state`` is ``ok``, ``warning`` or ``error``; ``advice`` says what to do."""
-
-    check: str
-    state: str
-    detail: str
-    advice: str = ""
 
 
 def register(subparsers: Subparsers) -> None:
@@ -112,51 +99,6 @@ async def check_redis(url: str) -> Finding:
     finally:
         await redis.close()
     return Finding("redis", "ok", "answers")
-
-
-async def check_providers(settings: Settings) -> Sequence[Finding]:
-    """Ask each provider for its models: the cheapest call that needs a valid key."""
-    if not settings.providers:
-        return [Finding("providers", "ok", "none configured: the local model serves")]
-    upstream = Upstream()
-    try:
-        return await asyncio.gather(
-            *(check_provider(upstream, prefix, provider) for prefix, provider in settings.providers.items())
-        )
-    finally:
-        upstream.close()
-
-
-async def check_provider(upstream: Upstream, prefix: str, provider: ProviderSettings) -> Finding:
-    """One provider: its adapter exists, it answers, its first key is taken."""
-    name = f"provider {prefix}"
-    try:
-        formats = provider.formats or adapters.formats_of(provider.adapter)
-        for one in formats:
-            adapters.find(provider.adapter, one)
-    except adapters.UnknownAdapterError as error:
-        return Finding(name, "error", str(error), f"mend [providers.{prefix}] adapter or formats")
-    headers = [f"Authorization: Bearer {key.reveal()}" for key in provider.api_keys[:1]]
-    call = UpstreamCall(
-        method="GET", url=provider.base_url.rstrip("/") + "/models", headers=headers, timeouts=_TIMEOUTS
-    )
-    answer = await upstream.fetch(call, _MAX_ANSWER_BYTES)
-    if not isinstance(answer.head, ResponseHead):
-        kind = answer.end.failure.kind if answer.end.failure else "aborted"
-        return Finding(name, "error", f"no answer ({kind})", f"check [providers.{prefix}] base_url and the network")
-    return _judge_status(name, prefix, answer.head.status)
-
-
-def _judge_status(name: str, prefix: str, status: int) -> Finding:
-    if status in (401, 402, 403):
-        return Finding(name, "error", f"refuses the key (HTTP {status})", f"check [providers.{prefix}] api_keys")
-    if status == 404:
-        return Finding(name, "warning", "answers, but has no list of models", "nothing, if requests work")
-    if status >= 500 or status == 429:
-        return Finding(name, "warning", f"answers HTTP {status}", "wait; it is limited or in trouble")
-    if status >= 400:
-        return Finding(name, "warning", f"answers HTTP {status}", f"check [providers.{prefix}] base_url")
-    return Finding(name, "ok", f"answers (HTTP {status})")
 
 
 def _stay_silent(line: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import adapters
@@ -71,13 +72,24 @@ def _parts() -> Iterator[tuple[str, Callable[[], object]]]:
         for format_name in formats:
             yield f"adapter {family}/{format_name}", partial(adapters.find, family, format_name)
     yield "handlers", partial(import_module, _ROUTES)
+    yield "moderation worker", _find_worker
     for command in COMMANDS:
         yield f"command {command}", partial(_load_command, command)
 
 
 def _load_scripts() -> None:
     # Imported here: where it is what is missing, the others are still looked at.
-    import_module("freetheai.limits.scripts").load_scripts()
+    scripts = import_module("freetheai.limits.scripts")
+    scripts.load_scripts()
+    scripts.load_failed_keys_script()
+    scripts.load_windows_script()
+
+
+def _find_worker() -> None:
+    # Run as a script by an interpreter of its own: it has to be a file.
+    worker = import_module("freetheai.moderation.worker").__file__
+    if worker is None or not Path(worker).is_file():
+        raise FileNotFoundError(f"{worker} is no file")
 
 
 def _load_command(name: str) -> None:

@@ -4,6 +4,7 @@ The life of a request: ``Limiter.acquire`` -> ``Lease``, renewed while it runs, 
 bind is ``policy.py``'s, what the client sees of them ``headers.py``'s, how Redis is reached ``redis_client.py``'s.
 """
 
+from freetheai.limits.failed_keys import FailedKeys
 from freetheai.limits.headers import Gauge, LimitNumbers, Reason, limit_headers
 from freetheai.limits.limiter import Lease, Limiter, LimitRefused
 from freetheai.limits.policy import LimitOverrides, LimitPolicy, resolve, tier_of
@@ -11,6 +12,7 @@ from freetheai.limits.redis_client import RedisConnection, open_redis
 from freetheai.limits.scripts import RedisFailure, ScriptRunner
 
 __all__ = [
+    "FailedKeys",
     "Gauge",
     "Lease",
     "LimitNumbers",

@@ -246,7 +246,7 @@ class PipelineClient:
         try:
             reply = await self._ask(command)
         except ConnectionLost:
-            reply = await self._ask(command)
+            reply = await self._ask_again(command)
         if isinstance(reply, RedisReplyError):
             if str(reply).startswith(_AWAY):
                 self._drop(RedisUnavailable(str(reply)))
@@ -266,6 +266,13 @@ class PipelineClient:
         if len(connection) >= self._max_waiting:
             raise RedisNotAsked("too many commands wait for Redis")
         return await connection.send(command)
+
+    async def _ask_again(self, command: bytes) -> Any:
+        try:
+            return await self._ask(command)
+        except RedisNotAsked as error:
+            # True of this attempt, not of the first: that one may have had its effect before the connection was lost.
+            raise RedisUnavailable(str(error)) from error
 
     async def _connect(self) -> _Connection:
         if self._is_closed:

@@ -3,7 +3,8 @@
 URLs:
 - ``redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]``, ``unix://[[USER]:PASSWORD@]/PATH[?db=N]``: the pipelining client;
 - ``rediss://…`` (TLS), ``redis+cluster://[…@]HOST[:PORT][,HOST[:PORT]…]``, ``rediss+cluster://…``,
-  ``sentinel://[…@]HOST[:PORT][,…]/SERVICE[/DB]`` (also ``redis+sentinel``, ``rediss+sentinel``; user and password are the servers', not the Sentinels'):
+  ``sentinel://[…@]HOST[:PORT][,…]/SERVICE[/DB]`` (also as ``redis+sentinel``, with TLS ``rediss+sentinel``; user and
+  password are the servers', not the Sentinels'):
   redis-py's clients behind the same seam.
 
 Why two: docs/decisions/0003-redis-client.md. Subscriptions use redis-py everywhere.

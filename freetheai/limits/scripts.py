@@ -1,7 +1,7 @@
 """The Lua scripts of the limits: read once, named by their SHA-1, sent through a seam that any Redis client can fill.
 
 Rules:
-- each script is one step and one round trip; `clock.lua` and `account.lua` stand in front of every one;
+- each script is one step and one round trip; `clock.lua` and `account.lua` stand in front of every one of an account's;
 - all keys of an account carry one hash tag, so a Redis Cluster keeps them on one node;
 - doing a step twice does no harm: a client may repeat one whose reply was lost.
 """
@@ -75,6 +75,16 @@ def load_scripts(*, clock: str = "") -> Scripts:
         abandon=_script(head, "abandon.lua"),
         standing=_script(head, "standing.lua"),
     )
+
+
+def load_failed_keys_script(*, clock: str = "") -> Script:
+    """Read the script of `failed_keys.py`, which knows addresses, not accounts; ``clock`` as for ``load_scripts``."""
+    return _script(clock or _read("clock.lua"), "failed_keys.lua")
+
+
+def load_windows_script(*, clock: str = "") -> Script:
+    """Read the script of `windows.py`, which knows credentials; ``clock`` as for ``load_scripts``."""
+    return _script(clock or _read("clock.lua"), "windows.lua")
 
 
 @functools.lru_cache(maxsize=8192)

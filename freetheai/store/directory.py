@@ -107,6 +107,10 @@ class Directory:
         self._owners.move_to_end(key_hash)
         return entry.owner
 
+    def knows(self, key_hash: str) -> bool:
+        """Whether the key was good when it was last read, however long ago: whoever presents it does not guess."""
+        return key_hash in self._owners
+
     async def find(self, key_hash: str) -> Owner | None:
         """The owner of a key that is not revoked; None: nobody.
 

@@ -93,8 +93,9 @@ def wanted_budget(reasoning: Reasoning, max_tokens: int | None = None, *, minimu
 def chat_fields(style: str, reasoning: Reasoning) -> dict[str, Any]:
     """The body fields that tell a chat upstream of this style what the client wants; empty where it said nothing.
 
-    Styles: ``effort`` (OpenAI, xAI, Mistral), ``effort3`` (the same with low, medium, high only), ``groq``,
-    ``thinking`` (GLM, MiMo, DeepSeek, Kimi: a switch), ``thinking_effort`` (the switch and an effort),
+    Styles: ``effort`` (OpenAI, Mistral), ``effort3`` (the same with low, medium, high only), ``groq``,
+    ``thinking`` (MiMo, Kimi: a switch), ``thinking_effort`` (the switch and an effort: DeepSeek), ``glm`` and
+    ``glm_effort`` (the same, and earlier reasoning is to be kept), ``effort_to_xhigh`` (xAI: five levels),
     ``enable_thinking`` (Qwen), ``template`` (vLLM, SGLang, llama.cpp), ``openrouter``, ``none`` (can't be told).
     """
     wanted = is_wanted(reasoning)
@@ -131,6 +132,25 @@ def _thinking_effort(wanted: bool, effort: Effort | None, reasoning: Reasoning) 
     return fields
 
 
+def _kept(fields: dict[str, Any]) -> dict[str, Any]:
+    """Reasoning that goes back with the history is read only if it is asked to be kept."""
+    thinking = fields["thinking"]
+    return {**fields, "thinking": {**thinking, "clear_thinking": False}} if thinking["type"] == "enabled" else fields
+
+
+def _glm(wanted: bool, effort: Effort | None, reasoning: Reasoning) -> dict[str, Any]:
+    return _kept(_thinking(wanted, effort, reasoning))
+
+
+def _glm_effort(wanted: bool, effort: Effort | None, reasoning: Reasoning) -> dict[str, Any]:
+    return _kept(_thinking_effort(wanted, effort, reasoning))
+
+
+def _effort_to_xhigh(wanted: bool, effort: Effort | None, reasoning: Reasoning) -> dict[str, Any]:
+    del wanted, reasoning
+    return {} if effort is None else {"reasoning_effort": {"minimal": "low", "max": "xhigh"}.get(effort, effort)}
+
+
 def _enable_thinking(wanted: bool, effort: Effort | None, reasoning: Reasoning) -> dict[str, Any]:
     fields: dict[str, Any] = {"enable_thinking": wanted}
     if wanted and effort is not None:
@@ -154,9 +174,12 @@ def _openrouter(wanted: bool, effort: Effort | None, reasoning: Reasoning) -> di
 _STYLES: Final[Mapping[str, Callable[[bool, Effort | None, Reasoning], dict[str, Any]]]] = {
     "effort": _effort,
     "effort3": _effort3,
+    "effort_to_xhigh": _effort_to_xhigh,
     "groq": _groq,
     "thinking": _thinking,
     "thinking_effort": _thinking_effort,
+    "glm": _glm,
+    "glm_effort": _glm_effort,
     "enable_thinking": _enable_thinking,
     "template": _template,
     "openrouter": _openrouter,

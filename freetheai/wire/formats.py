@@ -46,9 +46,13 @@ class Quirks:
     ``system_first_only``, ``strict_alternation``: its template takes no other order; ``max_stop`` strings at most;
     ``top_k``: it takes that field in translated requests; ``only_functions``: of the Responses format's tools it knows
     functions only, so that its own clients are translated too; ``messages_extras`` False: of the Messages format it
-    knows the first version only (no `output_config`, adaptive thinking, betas), and does not check signatures.
+    knows the first version only (no `output_config`, adaptive thinking, betas), and does not check signatures;
+    ``max_temperature``: a higher one is lowered to it; ``several_answers`` False: it gives one answer, ``n`` is never
+    sent and more than 1 is a 400; ``cache_control``: chat messages keep the caching hints of any client.
     ``reasoning_style`` is how thinking is switched (the table in ``effort.py``); ``replay_reasoning``: earlier
-    reasoning text goes back as `reasoning_content` (``never``, ``when_known``, or ``always``, then "" where unknown).
+    reasoning text goes back as `reasoning_content` (``never``, ``when_known``, or ``always``, then "" where unknown);
+    ``needs_reasoning``: while it thinks it refuses earlier calls without their reasoning, so where that is lost it is
+    told not to think.
 
     Answer: ``raw_think``: reasoning comes as `<think>` in the text.
     """
@@ -71,6 +75,10 @@ class Quirks:
     messages_extras: bool = True
     reasoning_style: str = "effort"
     replay_reasoning: Literal["never", "when_known", "always"] = "when_known"
+    needs_reasoning: bool = False
+    max_temperature: float | None = None
+    several_answers: bool = True
+    cache_control: bool = False
     raw_think: bool = False
 
 

@@ -1,14 +1,16 @@
 """What relays of equal formats share: frames in, whole frames out, untouched wherever they are in order.
 
 Strategy: a ``FrameRelay`` is fed by frames; the format's subclass looks at each once (``_frame``) and appends what the
-client gets. ``HeadSplice`` exchanges the few values that every chunk repeats (id, time, model) in the raw bytes, so
-that a chunk in order is never serialised again.
+client gets. Events that fit one of its templates are sent by ``_matched`` and never become frames. ``HeadSplice``
+exchanges the few values that every chunk repeats (id, time, model) in the raw bytes, so that a chunk in order is never
+serialised again.
 
 Rules:
 - only whole frames are written, so an error event can always follow;
 - bytes are exchanged only after the parsed chunk has shown where they stand; anything unexpected is serialised anew.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -16,7 +18,8 @@ import orjson
 
 from freetheai.wire.events import FailureKind, UpstreamFailure
 from freetheai.wire.request import ChatRequest
-from freetheai.wire.sse import Frame, SseSplitter
+from freetheai.wire.sse import Frame, SseSplitter, read_frame
+from freetheai.wire.template import BLANK, TextMatch, TextTemplates
 from freetheai.wire.translate import GuardedStream
 
 _JSON_SPACE = b" \t\n\r"
@@ -27,13 +30,26 @@ Edit = Callable[[dict[str, Any]], dict[str, Any]]
 class FrameRelay(GuardedStream):
     """The frame loop of a relay. A subclass implements ``_frame`` and ``_finish``, which append to ``out``."""
 
-    def __init__(self, request: ChatRequest) -> None:
+    def __init__(self, request: ChatRequest, volatile: re.Pattern[bytes] | None = None) -> None:
         super().__init__(request)
         self._splitter = SseSplitter()
+        self._templates = TextTemplates(volatile)
 
     def _feed(self, data: bytes) -> bytes:
+        templates = self._templates
+        if (
+            self._splitter.is_idle
+            and (match := templates.match(data, True)) is not None
+            and (sent := self._matched(match, data))
+        ):
+            return sent
         out: list[bytes] = []
-        for frame in self._splitter.feed(data):
+        for text in self._splitter.texts(data):
+            if (match := templates.match(text, False)) is not None and (sent := self._matched(match, text + BLANK)):
+                out.append(sent)
+                continue
+            if (frame := read_frame(text)) is None:
+                continue
             self._frame(frame, out)
             if self.is_finished or self.failure is not None:
                 return b"".join(out)
@@ -48,6 +64,12 @@ class FrameRelay(GuardedStream):
         if not self.is_finished and self.failure is None:
             self._finish(out)
         return b"".join(out)
+
+    def _matched(self, match: TextMatch, data: bytes) -> bytes:
+        """What is sent for an event that fits a template (``data``, with its blank line); "" if it must be read in
+        full: then nothing may have been noted of it.
+        """
+        raise NotImplementedError
 
     def _frame(self, frame: Frame, out: list[bytes]) -> None:
         raise NotImplementedError

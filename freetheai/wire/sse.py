@@ -41,46 +41,48 @@ class Frame:
 
 
 class SseSplitter:
-    """Bytes in, whole frames out. One a stream."""
+    """Bytes in, whole frames out. One a stream.
 
-    __slots__ = ("_ends_in_cr", "_ends_in_lf", "_max_event_bytes", "_waiting", "is_overflowing")
+    ``is_idle``: nothing waits, so that what is fed next begins an event.
+    """
+
+    __slots__ = ("_ends_in_cr", "_ends_in_lf", "_max_event_bytes", "_waiting", "is_idle", "is_overflowing")
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_event_bytes = max_event_bytes
         self._waiting = bytearray()
         self._ends_in_cr = False
         self._ends_in_lf = False
+        self.is_idle = True
         self.is_overflowing = False
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that ``data`` completed; the rest waits for the next call."""
+        return [frame for text in self.texts(data) if (frame := read_frame(text)) is not None]
+
+    def texts(self, data: bytes) -> list[bytes]:
+        """What ``data`` completed, for ``read_frame``: an event each, or nothing that is one."""
         if self._ends_in_cr or b"\r" in data:
             data = self._with_lf(data)
         if not data or self.is_overflowing:
             return []
         starts_next = self._ends_in_lf and data[0] == 10
         self._ends_in_lf = data[-1] == 10
-        if not starts_next and b"\n\n" not in data:
-            self._keep(data)
-            return []
         if self._waiting:
+            if not starts_next and b"\n\n" not in data:
+                self._keep(data)
+                return []
             self._waiting += data
             data = bytes(self._waiting)
             self._waiting.clear()
         texts = data.split(b"\n\n")
         rest = texts.pop()
-        frames: list[Frame] = []
-        for text in texts:
-            if len(text) > self._max_event_bytes:
-                self.is_overflowing = True
-                return frames
-            if text.startswith(b"data: ") and b"\n" not in text:
-                frames.append(Frame(text, text[6:]))
-            elif text and (frame := _named(text) or _parse(text)) is not None:
-                frames.append(frame)
+        self.is_idle = not rest and not self._ends_in_cr
+        if len(data) > self._max_event_bytes:
+            texts = self._within_bound(texts)
         if rest:
             self._keep(rest)
-        return frames
+        return texts
 
     def end(self) -> list[Frame]:
         """The stream is over: what still waits, as a frame that may be cut."""
@@ -92,7 +94,16 @@ class SseSplitter:
         frame.is_cut = True
         return [frame]
 
+    def _within_bound(self, texts: list[bytes]) -> list[bytes]:
+        """The texts before the first that is too large."""
+        for place, text in enumerate(texts):
+            if len(text) > self._max_event_bytes:
+                self.is_overflowing = True
+                return texts[:place]
+        return texts
+
     def _keep(self, data: bytes) -> None:
+        self.is_idle = False
         self._waiting += data
         if len(self._waiting) > self._max_event_bytes:
             self.is_overflowing = True
@@ -105,6 +116,13 @@ class SseSplitter:
         if data:
             self._ends_in_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def read_frame(text: bytes) -> Frame | None:
+    """An event's frame; None where nothing in it is data."""
+    if text.startswith(b"data: ") and b"\n" not in text:
+        return Frame(text, text[6:])
+    return (_named(text) or _parse(text)) if text else None
 
 
 def _named(text: bytes) -> Frame | None:

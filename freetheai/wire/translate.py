@@ -113,9 +113,16 @@ class Translation(GuardedStream):
         super().__init__(request)
         self._decoder = decoder
         self._encoder = encoder
+        self._decode = decoder.feed
+        self._encode = encoder.encode
 
     def _feed(self, data: bytes) -> bytes:
-        return self._write(self._decoder.feed(data))
+        events = self._decode(data)
+        if len(events) == 1 and type(event := events[0]) is BlockDelta:
+            self.has_output = True
+            self.output_chars += len(event.text)
+            return self._encode(event)
+        return self._write(events) if events else b""
 
     def _end(self) -> bytes:
         return self._write(self._decoder.end())
@@ -124,7 +131,7 @@ class Translation(GuardedStream):
         return self._encoder.error(error)
 
     def _write(self, events: list[Event]) -> bytes:
-        encode = self._encoder.encode
+        encode = self._encode
         out: list[bytes] = []
         for event in events:
             kind = type(event)

@@ -178,6 +178,21 @@ def refuse_unsupported(request: ChatRequest, target: Target) -> None:
                 )
 
 
+def refuse_unknown(request: ChatRequest) -> None:
+    """Make sure that a user's message holds no block that only the client's own format knows.
+
+    Raises:
+        ApiError: INVALID_REQUEST naming the block.
+    """
+    for number, turn in enumerate(request.turns):
+        for part in turn.parts if turn.role == "user" else ():
+            if isinstance(part, OpaquePart):
+                raise ApiError(
+                    errors.INVALID_REQUEST,
+                    f"{part.kind[:64]} input is not supported by this model (turn {number + 1}): remove it",
+                )
+
+
 def _unsupported(part: Part, target: Target) -> str | None:
     if isinstance(part, ImagePart) and not target.supports_image_input:
         return "image"

@@ -15,10 +15,10 @@ def from_chat(usage: Any) -> Usage | None:
     """Usage of Chat Completions, in all the spellings compatible servers use."""
     if not isinstance(usage, dict):
         return None
-    counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"), usage.get("total_tokens"))
-    if counts == (None, None, None):
+    prompt, completion, total = usage.get("prompt_tokens"), usage.get("completion_tokens"), usage.get("total_tokens")
+    if prompt is None and completion is None and total is None:
         return None
-    prompt, completion, total = (_count(value) for value in counts)
+    prompt, completion, total = _count(prompt), _count(completion), _count(total)
     # xAI has reported reasoning beside completion_tokens: the total tells.
     completion = max(completion, total - prompt)
     details = _object(usage.get("prompt_tokens_details")) or _object(usage.get("input_tokens_details"))
@@ -122,13 +122,18 @@ def _bounded(in_total: int, out_total: int, cached: int, written: int, reasoning
 
 def _count(value: Any) -> int:
     # A count beyond any context is noise; bounding it keeps sums writable as JSON.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e15:
+    if type(value) is int and 0 <= value < 10**15:
+        return value
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e15:
         return 0
     return int(value)
 
 
 def _first_count(*values: Any) -> int:
-    return next((_count(value) for value in values if value is not None), 0)
+    for value in values:
+        if value is not None:
+            return _count(value)
+    return 0
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from freetheai.embedded import EmbeddedServices, Wanted
 from scripts.benchmarks.load import Target
 from scripts.benchmarks.process import free_ports
 
+PASSTHROUGH = Path(__file__).with_name("passthrough.py")
 _START_TRIES = 400
 _STOP_S = 45.0
 _USERS = 4
@@ -120,8 +121,7 @@ async def open_house(upstream_url: str, folder: Path, cores: Cores) -> AsyncIter
         keys = await asyncio.gather(*(_make_member(folder, f"bench-{number}") for number in range(_USERS)))
         gateway = _spawn(["-m", "freetheai", "serve", "--config", str(folder / "freetheai.toml")], folder, cores)
         processes.append(gateway)
-        script = str(Path(__file__).with_name("passthrough.py"))
-        bare = _spawn([script, str(bare_port), upstream_url], folder, cores)
+        bare = _spawn([str(PASSTHROUGH), str(bare_port), upstream_url], folder, cores)
         processes.append(bare)
         await _answers(f"http://127.0.0.1:{admin_port}/readyz", gateway, folder)
         yield House(
@@ -142,7 +142,7 @@ def _spawn(arguments: Sequence[str], folder: Path, cores: Cores) -> subprocess.P
             stdout=log,
             stderr=log,
             env=_environment(),
-            preexec_fn=partial(os.sched_setaffinity, 0, {cores.measured}),  # noqa: PLW1509 - no threads yet
+            preexec_fn=partial(os.sched_setaffinity, 0, {cores.measured}),
         )
 
 
@@ -154,9 +154,9 @@ async def _make_member(folder: Path, user: str) -> str:
 
 
 async def _command(*arguments: str) -> bytes:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "freetheai", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()
-    )
+    command = (sys.executable, "-m", "freetheai", *arguments)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=_environment())
     output, complaint = await process.communicate()
     if process.returncode:
         raise RuntimeError(f"freetheai {' '.join(arguments)}: {complaint.decode()[-1000:]}")

@@ -66,6 +66,7 @@ class Plain(asyncio.Protocol):
         self._got = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask."""
         self._transport: asyncio.WriteTransport = transport  # type: ignore[assignment]
         self._ask()
 
@@ -74,6 +75,7 @@ class Plain(asyncio.Protocol):
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
+        """Take what came."""
         got = self._got = self._got + data if self._got else data
         head_end = got.find(b"\r\n\r\n")
         if head_end < 0:
@@ -94,6 +96,7 @@ class Plain(asyncio.Protocol):
             self._transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
+        """It is over."""
         if not self.done.done():
             self.done.set_result(None)
 
@@ -109,7 +112,8 @@ async def ask_plain(target: Target, *, connections: int, seconds: float) -> list
     asking = []
     for index in range(connections):
         _, request = target.request("plain", key=index)
-        _, plain = await loop.create_connection(lambda request=request: Plain(request, until_s), "127.0.0.1", target.port)
+        plain = Plain(request, until_s)
+        await loop.create_connection(lambda plain=plain: plain, "127.0.0.1", target.port)
         asking.append(plain)
     await asyncio.wait_for(asyncio.gather(*(plain.done for plain in asking)), seconds + _PATIENCE_S)
     return asking
@@ -131,11 +135,13 @@ class Stream(asyncio.Protocol):
         self.on_chunk: Callable[[int], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask."""
         self.transport: asyncio.WriteTransport = transport  # type: ignore[assignment]
         self._asked_s = time.perf_counter()
         transport.write(self._request)  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
+        """Take what came."""
         if not self.opened.done() and not self._open(data):
             return
         events = data.count(b"data: ")
@@ -146,6 +152,7 @@ class Stream(asyncio.Protocol):
             self.on_chunk(self.number)
 
     def connection_lost(self, error: Exception | None) -> None:
+        """It is over."""
         if not self.opened.done():
             self.opened.set_exception(LoadError("closed before the first event"))
         if not self.done.done():

@@ -38,9 +38,7 @@ class Effort:
     aborts: int
 
 
-FULL: Final = Effort(
-    rounds=7, plain_s=3, latency_s=0.7, lockstep_chunks=1000, paced_s=2.5, first_tokens=150, aborts=40
-)
+FULL: Final = Effort(rounds=7, plain_s=3, latency_s=0.7, lockstep_chunks=1000, paced_s=2.5, first_tokens=150, aborts=40)
 QUICK: Final = Effort(
     rounds=2, plain_s=1.5, latency_s=0.4, lockstep_chunks=400, paced_s=1.2, first_tokens=50, aborts=10
 )
@@ -67,7 +65,7 @@ async def plain(house: House, upstream: Upstream, effort: Effort) -> list[Figure
         added.append((gateway - direct, bare - direct))
     note = f"the measured process had its core for {min(busy[1:]):.0%} of the time at least"
     return [
-        figure("plain.requests_per_s", "plain chat, 32 connections", "requests/s", rates, Aim(min_ratio=0.7), note=note),
+        figure("plain.rate", "plain chat, 32 connections", "requests/s", rates, Aim(min_ratio=0.7), note=note),
         figure("plain.cpu_us", "  processor time", "µs/request", costs),
         figure("plain.added_ms", "  latency added to one at a time", "ms", added),
     ]
@@ -169,7 +167,8 @@ async def memory(house: House, upstream: Upstream, effort: Effort) -> list[Figur
 async def abort(house: House, upstream: Upstream, effort: Effort) -> list[Figure]:
     """From a client's leaving to the upstream's seeing the close: the slowest of many."""
     figures = []
-    for play, label in (("silent", "client leaves, upstream silent: slowest"), ("paced", "client leaves, upstream talks")):
+    labels = {"silent": "client leaves, upstream silent: slowest", "paced": "client leaves, upstream talks: slowest"}
+    for play, label in labels.items():
         gateway = [await _abort_ms(house.gateway, upstream, play) for _ in range(effort.aborts)]
         bare = [await _abort_ms(house.bare, upstream, play) for _ in range(2)]
         pairs = [(max(gateway), max(bare))]

@@ -4,6 +4,7 @@ Two things are set that a first attempt forgets, or the figures would be about t
 TCP_NODELAY.
 """
 
+# ruff: noqa: D101, D102, D103  (forty lines)
 import asyncio
 import sys
 

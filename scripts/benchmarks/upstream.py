@@ -21,7 +21,7 @@ PACE_S: Final = 0.02
 
 _PLAY: Final = re.compile(rb"play=(\w+) chunks=(\d+) number=(\d+);")
 _LENGTH: Final = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
-_WORDS: Final = ("The", " river", " carries", " what", " the", " hills", " let", " go,", " \"slowly\"", " and", "\n\n")
+_WORDS: Final = ("The", " river", " carries", " what", " the", " hills", " let", " go,", ' "slowly"', " and", "\n\n")
 
 
 def _chunked(text: bytes) -> bytes:
@@ -82,7 +82,7 @@ class Upstream:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, backlog=2048)
-        self.url = "http://127.0.0.1:%d" % self._server.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
     async def __aexit__(self, *raised: object) -> None:

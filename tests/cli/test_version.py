@@ -25,7 +25,7 @@ def test_the_version_as_json(capsys):
 def test_everything_that_is_found_by_name_is_looked_at():
     report = version.self_check()
     names = [line.split(":")[0] for line in report.loaded + report.missing]
-    expected = ["scripts of the limits", "handlers"]
+    expected = ["scripts of the limits", "handlers", "moderation worker"]
     expected += [f"adapter {family}/{name}" for family, names in adapters.FAMILIES.items() for name in names]
     expected += [f"command {name}" for name in COMMANDS]
     assert sorted(names) == sorted(expected)

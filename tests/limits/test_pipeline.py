@@ -157,6 +157,20 @@ async def test_a_connection_that_is_lost_is_tried_once_more():
         assert len(server.connections) == 2
 
 
+@on_loop
+async def test_what_was_sent_before_the_server_died_may_have_had_its_effect():
+    async def take_it_and_die(reader, writer):
+        await reader.readuntil(b"PING\r\n")
+        server.close()
+
+    async with scripted(take_it_and_die) as server, client_of(server) as client:
+        with pytest.raises(RedisUnavailable) as failure:
+            await client.execute("PING")
+        assert not isinstance(failure.value, RedisNotAsked)
+        with pytest.raises(RedisNotAsked):
+            await client.execute("PING")
+
+
 @pytest.mark.parametrize(
     "says",
     [

@@ -51,6 +51,9 @@ RESPONSE_FIELDS = frozenset(
     ]
 )
 _CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
+_PARTS = {
+    f"response.{stem}.{step}" for stem in ("content_part", "reasoning_summary_part") for step in ("added", "done")
+}
 # Event stem -> kind of item, member that numbers the part, type of the part, member of the done event.
 _CHANNELS = {
     "response.output_text": ("message", "content_index", "output_text", "text"),
@@ -184,7 +187,7 @@ def _read(event: Json, summary: ResponsesSummary) -> None:
         summary.items.append(SeenItem(item))
     elif kind == "response.output_item.done":
         _item_done(event["item"], _open_item(event, summary))
-    elif "_part." in kind:
+    elif kind in _PARTS:
         _part(event, _open_item(event, summary))
     elif (stem := kind.rpartition(".")[0]) in _CHANNELS:
         _piece(event, stem, _open_item(event, summary))
@@ -241,7 +244,7 @@ def _piece(event: Json, stem: str, item: SeenItem) -> None:
 def _item_done(item: Json, seen: SeenItem) -> None:
     added = seen.added
     assert (item["id"], item["type"]) == (added["id"], added["type"]), "an item keeps id and type"
-    assert item.get("call_id") == added.get("call_id"), "a call keeps its id"
+    assert item["type"] not in _CALLS or item["call_id"] == added["call_id"], "a call keeps its id"
     for (place, _), part in seen.parts.items():
         assert part.whole is not None, "every text is done before its item"
         assert part.is_done or not place, "every part is done before its item"

@@ -294,3 +294,14 @@ def test_nothing_comes_out_after_the_end(name):
 
 def summary_of(out: bytes) -> ResponsesSummary:
     return check_responses_stream(out)
+
+
+def test_a_done_item_that_has_lost_its_type_or_name_stays_what_it_was_added_as():
+    events = [*made.message_events(0, ["Hi"]), *made.call_events(1, "get", ["{}"], 0)]
+    for event in events:
+        if event["type"] == "response.output_item.done":
+            event["item"] = {key: value for key, value in event["item"].items() if key not in ("type", "role", "name")}
+    for open_way in (relayed, through_events):
+        summary = check_responses_stream(run(open_way(), [made.stream([*made.begin(), *events, made.end()])]))
+        assert summary.text == "Hi"
+        assert summary.calls == [("get", "{}")]

@@ -5,21 +5,51 @@ Format: https://platform.openai.com/docs/api-reference/chat
 
 from freetheai.wire.chat.body import relay_body
 from freetheai.wire.chat.build import build
-from freetheai.wire.chat.decode import ChatDecoder, decode_body
+from freetheai.wire.chat.decode import ChatDecoder
+from freetheai.wire.chat.decode import decode_body as read_body
 from freetheai.wire.chat.encode import ChatEncoder, encode_body
 from freetheai.wire.chat.parse import parse
 from freetheai.wire.chat.relay import ChatRelay
 from freetheai.wire.chat.rewrite import needs_translation, rewrite
-from freetheai.wire.formats import ByteStream, ClientFormat, Quirks, Stamp, UpstreamFormat
+from freetheai.wire.events import Event
+from freetheai.wire.fold import fold
+from freetheai.wire.formats import ByteStream, ClientFormat, Quirks, Stamp, StreamDecoder, UpstreamFormat
 from freetheai.wire.request import ChatRequest
+from freetheai.wire.stops import StopDecoder
 from freetheai.wire.translate import Translation
 
 
 def relay(request: ChatRequest, stamp: Stamp, quirks: Quirks) -> ByteStream:
     """A relay; a translation of the format into itself for what a relay can't do."""
-    if needs_translation(request) or quirks.raw_think:
-        return Translation(request, ChatDecoder(request, quirks), ChatEncoder(request, stamp))
+    if needs_translation(request) or quirks.raw_think or _stops_here(request, quirks):
+        return Translation(request, decoder(request, quirks), ChatEncoder(request, stamp))
     return ChatRelay(request, stamp)
+
+
+def relay_plain(data: bytes, request: ChatRequest, stamp: Stamp, quirks: Quirks) -> bytes:
+    """The client's plain answer from the upstream's."""
+    if _stops_here(request, quirks):
+        return encode_body(fold(decode_body(data, request, quirks)), request, stamp)
+    return relay_body(data, request, stamp, quirks)
+
+
+def decoder(request: ChatRequest, quirks: Quirks) -> StreamDecoder:
+    """A decoder; one that cuts at the stop strings where the upstream knows none, or fewer than the client gave."""
+    inner = ChatDecoder(request, quirks)
+    return StopDecoder(inner, request.stop) if _stops_here(request, quirks) else inner
+
+
+def decode_body(data: bytes, request: ChatRequest, quirks: Quirks) -> list[Event]:
+    """Read a plain answer, cut at stop strings as its stream would be."""
+    events = read_body(data, request, quirks)
+    if not _stops_here(request, quirks):
+        return events
+    return StopDecoder(ChatDecoder(request, quirks), request.stop).cut(events)
+
+
+def _stops_here(request: ChatRequest, quirks: Quirks) -> bool:
+    # Of several answers each would have to be cut by itself: they end where the model ends them.
+    return len(request.stop) > quirks.max_stop and request.n == 1
 
 
 CLIENT = ClientFormat(
@@ -29,12 +59,12 @@ CLIENT = ClientFormat(
     encoder=ChatEncoder,
     encode_body=encode_body,
     relay=relay,
-    relay_body=relay_body,
+    relay_body=relay_plain,
 )
 UPSTREAM = UpstreamFormat(
     name="chat",
     build=build,
     rewrite=rewrite,
-    decoder=ChatDecoder,
+    decoder=decoder,
     decode_body=decode_body,
 )

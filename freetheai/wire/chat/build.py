@@ -16,9 +16,10 @@ from freetheai.wire import effort
 from freetheai.wire.chat.messages import write_messages
 from freetheai.wire.formats import Quirks, Target
 from freetheai.wire.jsontext import dumps_text
-from freetheai.wire.request import ChatRequest, Tool, ToolChoice
+from freetheai.wire.outgoing import refuse_many
+from freetheai.wire.request import ChatRequest, Reasoning, ThinkingPart, Tool, ToolCallPart, ToolChoice, Turn
 from freetheai.wire.toolcalls import CUSTOM_INPUT, flat_name, sent_name, tool_sent_name
-from freetheai.wire.turns import refuse_unsupported
+from freetheai.wire.turns import refuse_unknown, refuse_unsupported
 
 # Fields that name the client's users, store its content, or choose prices and routes: the operator's matter.
 NEVER_SENT: Final = frozenset(
@@ -54,14 +55,15 @@ def build(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
         ApiError: INVALID_REQUEST for what this model can't carry; INVALID_JSON for what nests too deep.
     """
     refuse_unsupported(request, target)
-    if request.n > 1:
-        raise ApiError(errors.INVALID_REQUEST, "n greater than 1 is not supported for this model: ask n times")
+    refuse_many(request)
+    if request.format != "chat":
+        refuse_unknown(request)
     body: dict[str, Any] = {"model": target.model, "messages": write_messages(request, target, quirks)}
     body |= _tools(request, quirks)
     body |= _sampling(request, quirks)
     body |= output_fields(request, quirks, body["messages"])
     if target.supports_reasoning:
-        body |= effort.chat_fields(quirks.reasoning_style, request.reasoning)
+        body |= effort.chat_fields(quirks.reasoning_style, wanted_reasoning(request, quirks))
     if request.stream:
         body["stream"] = True
         if quirks.stream_usage:
@@ -72,6 +74,26 @@ def build(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
         passed = {key: value for key, value in request.extra.items() if value is not None and key not in NEVER_SENT}
         body = {**passed, **body}
     return write_body(body, quirks)
+
+
+def wanted_reasoning(request: ChatRequest, quirks: Quirks) -> Reasoning:
+    """What the client wants of thinking; off where the provider would refuse a history whose reasoning is lost."""
+    if quirks.needs_reasoning and any(_has_lost_reasoning(turn) for turn in request.turns):
+        return Reasoning(enabled=False)
+    return request.reasoning
+
+
+def bounded_temperature(temperature: float | None, quirks: Quirks) -> float | None:
+    """The temperature within what the provider takes."""
+    if temperature is None or quirks.max_temperature is None:
+        return temperature
+    return min(temperature, quirks.max_temperature)
+
+
+def _has_lost_reasoning(turn: Turn) -> bool:
+    if turn.role != "assistant" or not any(isinstance(part, ToolCallPart) for part in turn.parts):
+        return False
+    return not any(isinstance(part, ThinkingPart) and part.text for part in turn.parts)
 
 
 def write_body(body: dict[str, Any], quirks: Quirks) -> bytes:
@@ -137,7 +159,7 @@ def check_tool_choice(request: ChatRequest) -> None:
 
 def _sampling(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        "temperature": request.temperature,
+        "temperature": bounded_temperature(request.temperature, quirks),
         "top_p": request.top_p,
         "presence_penalty": request.presence_penalty,
         "frequency_penalty": request.frequency_penalty,

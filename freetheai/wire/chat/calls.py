@@ -24,6 +24,8 @@ from freetheai.wire.toolcalls import made_call_id
 # More calls, or longer arguments (characters) than any model makes: a broken upstream.
 MAX_CALLS: Final = 1024
 MAX_ARGUMENT_CHARS: Final = 16 * 1024 * 1024
+# Arguments that a relay passes on without looking at each piece's place, at most (characters).
+MAX_FAST_CHARS: Final = MAX_ARGUMENT_CHARS - 1024 * 1024
 # Arguments up to this long are checked for completeness as often as asked, longer ones only after growing by a quarter.
 _CHEAP_CHECK_CHARS: Final = 4096
 
@@ -120,6 +122,11 @@ class CallTracker:
         if call.size > MAX_ARGUMENT_CHARS:
             self.is_overflowing = True
         return call, fragment
+
+    def known(self, index: int) -> Call | None:
+        """The call that a piece with this index and nothing else but arguments goes on with, once it was announced."""
+        call = self._by_index.get(index)
+        return call if call is not None and call.is_announced and not call.custom else None
 
     def can_announce(self, call: Call) -> bool:
         """Whether id and name are known and final."""

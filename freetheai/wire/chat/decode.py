@@ -24,6 +24,7 @@ from freetheai.wire.blocks import BlockQueue, OpenBlock
 from freetheai.wire.chat.calls import Call, CallTracker, end_fault
 from freetheai.wire.chat.parts import (
     REASONING_KEYS,
+    VOLATILE,
     OutputPart,
     error_of,
     finish_word,
@@ -32,6 +33,7 @@ from freetheai.wire.chat.parts import (
     is_thought,
     logprobs_of,
     output_parts,
+    plain_call_index,
     plain_text_key,
     reasoning_of,
     usage_of,
@@ -42,8 +44,8 @@ from freetheai.wire.events import Event, Failed, FailureKind, Finish, ResponseSt
 from freetheai.wire.formats import Quirks
 from freetheai.wire.jsontext import loads
 from freetheai.wire.request import ChatRequest
-from freetheai.wire.sse import Frame, SseSplitter
-from freetheai.wire.template import TextTemplates
+from freetheai.wire.sse import Frame, SseSplitter, read_frame
+from freetheai.wire.template import TextMatch, TextTemplates
 from freetheai.wire.think import ThinkSplitter
 from freetheai.wire.toolcalls import answer_seed, changed_names, custom_input, tool_sent_name
 
@@ -61,7 +63,7 @@ class ChatDecoder:
         self._calls = CallTracker(frozenset(tool_sent_name(tool) for tool in request.tools))
         self._custom_names = frozenset(tool_sent_name(tool) for tool in request.tools if tool.custom)
         self._think = ThinkSplitter() if quirks.raw_think else None
-        self._templates = TextTemplates()
+        self._templates = TextTemplates(VOLATILE)
         self._has_started = False
         self._is_over = False
         self._is_whole = False
@@ -74,8 +76,15 @@ class ChatDecoder:
         events: list[Event] = []
         if self._is_over:
             return events
-        for frame in self._splitter.feed(data):
-            self._frame(frame, events)
+        match = self._templates.match
+        if self._splitter.is_idle and (whole := match(data, True)) is not None:
+            self._matched(whole, events)
+            return events
+        for text in self._splitter.texts(data):
+            if (found := match(text, False)) is not None:
+                self._matched(found, events)
+            elif (frame := read_frame(text)) is not None:
+                self._frame(frame, events)
         if self._splitter.is_overflowing:
             self._fail(events, "too_large", "an event is larger than can be read")
         return events
@@ -93,11 +102,6 @@ class ChatDecoder:
     def _frame(self, frame: Frame, events: list[Event]) -> None:
         if self._is_over:
             return
-        if (match := self._templates.match(frame.data)) is not None:
-            template, _, text = match
-            if text:
-                self._blocks.text(events, "text" if template.key == "content" else "thinking", text)
-            return
         if frame.data.strip() == DONE:
             self.complete(events, is_marked=True)
             return
@@ -113,9 +117,27 @@ class ChatDecoder:
         elif isinstance(chunk, dict):
             self.chunk(chunk, events)
             if self._think is None and not self._is_over and first_choice(chunk) is not None:
-                self._templates.learn(frame.data, plain_text_key(chunk))
+                self._learn(frame, chunk)
         elif isinstance(chunk, list) and (fields := error_fields(chunk)):
             self._fail_as(events, fields)
+
+    def _learn(self, frame: Frame, chunk: dict[str, Any]) -> None:
+        if key := plain_text_key(chunk):
+            self._templates.learn(frame.raw, key, "text" if key == "content" else "thinking")
+        elif (index := plain_call_index(chunk)) >= 0:
+            self._templates.learn(frame.raw, "arguments", index)
+
+    def _matched(self, match: TextMatch, events: list[Event]) -> None:
+        """A chunk that is nothing but a piece of text, reasoning or arguments."""
+        template, _, text, _ = match
+        if self._is_over or not text:
+            return
+        if template.key != "arguments":
+            self._blocks.text(events, template.owner, text)
+            return
+        self._call({"index": template.owner, "function": {"arguments": text}}, 0, events)
+        if self._calls.is_overflowing or self._blocks.is_overflowing:
+            self._fail(events, "too_large", "tool calls are larger than can be held")
 
     def chunk(self, chunk: dict[str, Any], events: list[Event]) -> None:
         """Read one chunk (or a plain answer made into one)."""

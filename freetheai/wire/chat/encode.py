@@ -16,7 +16,7 @@ Format: https://platform.openai.com/docs/api-reference/chat/streaming
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import orjson
+from orjson import dumps
 
 from freetheai.errors import ApiError
 from freetheai.wire import finish
@@ -39,14 +39,14 @@ class ChatEncoder:
         self._include_usage = request.include_usage
         self._is_legacy = wants_legacy_calls(request)
         head = {"id": stamp.id, "object": "chat.completion.chunk", "created": stamp.created_s, "model": stamp.model}
-        self._open = b"data: " + orjson.dumps(head)[:-1]
+        self._open = b"data: " + dumps(head)[:-1]
         self._delta = self._open + b',"choices":[{"index":0,"delta":'
         usage = b',"usage":null' if request.include_usage else b""
         self._tail = b',"logprobs":null,"finish_reason":null}]' + usage + b"}\n\n"
         self._usage = usage
         self._fields = {kind: self._delta + b'{"' + field.encode() + b'":' for kind, field in _FIELDS.items()}
-        self._text_head = b""
-        self._text_tail = b"}" + self._tail
+        # Around each further piece of the open block; empty while a piece asks for more than that.
+        self._text_head = self._text_tail = b""
         self._block = BlockStart(-1, "text")
         self._calls = self._images = self._opaque = 0
         self._has_role = self._has_arguments = self._is_over = False
@@ -55,6 +55,8 @@ class ChatEncoder:
 
     def encode(self, event: Event) -> bytes:
         """The chunks for one event."""
+        if type(event) is BlockDelta and self._text_head and event.logprobs is None:
+            return self._text_head + dumps(event.text) + self._text_tail
         return _WRITERS[type(event)](self, event)
 
     def error(self, error: ApiError) -> bytes:
@@ -75,8 +77,9 @@ class ChatEncoder:
         role = b"" if self._has_role else self._start(None)
         self._block = event
         if event.kind in self._fields:
-            self._text_head = self._fields[event.kind]
+            self._text_head, self._text_tail = self._fields[event.kind], b"}" + self._tail
             return role
+        self._text_head = b""
         self._media.clear()
         self._has_arguments = False
         if event.kind != "tool_call":
@@ -92,9 +95,8 @@ class ChatEncoder:
     def _block_delta(self, event: BlockDelta) -> bytes:
         kind = self._block.kind
         if kind in self._fields:
-            if event.logprobs is not None and kind == "text":
-                return self._chunk({"content": event.text}, logprobs=event.logprobs)
-            return self._text_head + orjson.dumps(event.text) + self._text_tail
+            logprobs = event.logprobs if kind == "text" else None
+            return self._chunk({_FIELDS[kind]: event.text}, logprobs=logprobs)
         if kind == "tool_call":
             return self._arguments(event.text)
         self._media.append(event.text)
@@ -104,8 +106,12 @@ class ChatEncoder:
         self._has_arguments = self._has_arguments or bool(text.strip())
         if self._is_legacy:
             return self._chunk({"function_call": {"arguments": text}}) if self._calls == 1 else b""
-        body = {"custom": {"input": text}} if self._block.custom else {"function": {"arguments": text}}
-        return self._chunk({"tool_calls": [{"index": self._calls - 1, **body}]})
+        member = b'"custom":{"input":' if self._block.custom else b'"function":{"arguments":'
+        head = self._delta + b'{"tool_calls":[{"index":%d,' % (self._calls - 1) + member
+        tail = b"}}]}" + self._tail
+        if self._has_arguments:
+            self._text_head, self._text_tail = head, tail
+        return head + dumps(text) + tail
 
     def _block_end(self, event: BlockEnd) -> bytes:
         kind = self._block.kind
@@ -139,15 +145,15 @@ class ChatEncoder:
             word = "function_call"
         out += self._delta + b'{},"logprobs":null,"finish_reason":"' + word.encode() + b'"}]' + self._usage + b"}\n\n"
         if self._include_usage and self._usage_event is not None:
-            out += self._open + b',"choices":[],"usage":' + orjson.dumps(to_chat(self._usage_event)) + b"}\n\n"
+            out += self._open + b',"choices":[],"usage":' + dumps(to_chat(self._usage_event)) + b"}\n\n"
         return out + DONE_EVENT
 
     def _chunk(self, delta: dict[str, Any], logprobs: list[dict[str, Any]] | None = None) -> bytes:
         if logprobs is None:
-            return self._delta + orjson.dumps(delta) + self._tail
+            return self._delta + dumps(delta) + self._tail
         shown = {"content": logprobs, "refusal": None}
-        tail = b',"logprobs":' + orjson.dumps(shown) + b',"finish_reason":null}]' + self._usage + b"}\n\n"
-        return self._delta + orjson.dumps(delta) + tail
+        tail = b',"logprobs":' + dumps(shown) + b',"finish_reason":null}]' + self._usage + b"}\n\n"
+        return self._delta + dumps(delta) + tail
 
 
 # Functions of the class, not of the instance: no cycle to be collected after each stream.
@@ -169,7 +175,7 @@ def wants_legacy_calls(request: ChatRequest) -> bool:
 
 def error_events(error: ApiError) -> bytes:
     """The events that end a stream with an error."""
-    return b"data: " + orjson.dumps(error.envelope()) + b"\n\n" + DONE_EVENT
+    return b"data: " + dumps(error.envelope()) + b"\n\n" + DONE_EVENT
 
 
 def encode_body(response: Response, request: ChatRequest, stamp: Stamp) -> bytes:
@@ -184,7 +190,7 @@ def encode_body(response: Response, request: ChatRequest, stamp: Stamp) -> bytes
     }
     if response.usage is not None:
         body["usage"] = to_chat(response.usage)
-    return orjson.dumps(body)
+    return dumps(body)
 
 
 def _choice(answer: Response, request: ChatRequest, stamp: Stamp) -> dict[str, Any]:

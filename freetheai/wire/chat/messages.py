@@ -38,7 +38,7 @@ def write_messages(request: ChatRequest, target: Target, quirks: Quirks) -> list
     if quirks.strict_alternation:
         turns = _alternating(turns)
     messages = [message for turn in turns for message in writer.turn(turn)]
-    if system := "\n\n".join(part.text for part in request.system if part.text):
+    if system := writer.system(request.system):
         messages.insert(0, {"role": "system", "content": system})
     return messages
 
@@ -46,8 +46,16 @@ def write_messages(request: ChatRequest, target: Target, quirks: Quirks) -> list
 class _Writer:
     def __init__(self, request: ChatRequest, target: Target, quirks: Quirks) -> None:
         self._is_chat = request.format == "chat"
+        self._keeps_cache = quirks.cache_control
         self._target = target
         self._quirks = quirks
+
+    def system(self, parts: list[TextPart]) -> str | list[dict[str, Any]]:
+        """The system text; in parts where one of them has a caching hint that goes along."""
+        parts = [part for part in parts if part.text]
+        if self._keeps_cache and any(part.cache for part in parts):
+            return [self._text_part(part) for part in parts]
+        return "\n\n".join(part.text for part in parts)
 
     def turn(self, turn: Turn) -> list[Message]:
         if turn.role == "assistant":
@@ -110,8 +118,7 @@ class _Writer:
     def _part(self, part: Part) -> dict[str, Any] | None:
         match part:
             case TextPart():
-                cache = {"cache_control": part.cache} if part.cache and self._is_chat else {}
-                return {"type": "text", "text": part.text, **cache}
+                return self._text_part(part)
             case ImagePart():
                 image: dict[str, Any] = {"url": part.url or f"data:{part.media_type};base64,{part.data}"}
                 if part.detail:
@@ -128,6 +135,10 @@ class _Writer:
             case RefusalPart():
                 return {"type": "text", "text": part.text}
         return None
+
+    def _text_part(self, part: TextPart) -> dict[str, Any]:
+        cache = {"cache_control": part.cache} if part.cache and (self._is_chat or self._keeps_cache) else {}
+        return {"type": "text", "text": part.text, **cache}
 
 
 def _file(part: FilePart) -> dict[str, Any]:

@@ -3,16 +3,20 @@
 Rules: total; a value of the wrong type counts as absent; nothing is changed in what is read.
 """
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from freetheai.wire.error_body import ErrorFields, error_fields, is_error_body
 from freetheai.wire.events import Usage
+from freetheai.wire.template import volatile
 from freetheai.wire.usage import from_chat
 
 REASONING_KEYS = ("reasoning_content", "reasoning", "reasoning_text")
 
 # MiMo reports its filter as an answer with this sentence and finish reason content_filter: not the model's words.
 _FILTER_SENTENCE = "The request was rejected because it was considered high risk"
+
+# Members of a chunk that may change with every chunk and tell us nothing.
+VOLATILE: Final = volatile("created", "obfuscation")
 
 # kind, text (base64 data of media), media type of media
 OutputPart = tuple[Literal["text", "thinking", "refusal", "media"], str, str]
@@ -97,6 +101,27 @@ def plain_text_key(chunk: dict[str, Any]) -> str:
     filled = [key for key, value in delta.items() if value and key != "role"]
     key = filled[0] if len(filled) == 1 else ""
     return key if (key == "content" or key in REASONING_KEYS) and isinstance(delta[key], str) else ""
+
+
+def plain_call_index(chunk: dict[str, Any]) -> int:
+    """The index of the call that a chunk, which is nothing else, brings more arguments for; -1 for other chunks."""
+    choices = chunk.get("choices")
+    choice = choices[0] if isinstance(choices, list) and len(choices) == 1 else None
+    if not isinstance(choice, dict) or choice.get("finish_reason") is not None or chunk.get("usage") is not None:
+        return -1
+    delta = choice.get("delta")
+    if not isinstance(delta, dict) or "message" in choice or "usage" in choice or choice.get("logprobs"):
+        return -1
+    pieces = delta.get("tool_calls")
+    if [key for key, value in delta.items() if value and key != "role"] != ["tool_calls"]:
+        return -1
+    piece = pieces[0] if isinstance(pieces, list) and len(pieces) == 1 else None
+    if not isinstance(piece, dict) or any(piece.get(key) for key in piece if key not in ("index", "type", "function")):
+        return -1
+    body, index = piece.get("function"), piece.get("index")
+    if not isinstance(body, dict) or any(body.get(key) for key in body if key != "arguments"):
+        return -1
+    return index if type(index) is int and isinstance(body.get("arguments"), str) else -1
 
 
 def is_thought(delta: dict[str, Any]) -> bool:

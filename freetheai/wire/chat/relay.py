@@ -19,7 +19,7 @@ import orjson
 
 from freetheai.errors import ApiError
 from freetheai.wire import finish
-from freetheai.wire.chat.calls import CallTracker, end_fault
+from freetheai.wire.chat.calls import MAX_FAST_CHARS, CallTracker, end_fault
 from freetheai.wire.chat.encode import DONE_EVENT, error_events
 from freetheai.wire.chat.mend import (
     HIDDEN_FIELDS,
@@ -35,11 +35,13 @@ from freetheai.wire.chat.mend import (
 )
 from freetheai.wire.chat.parts import (
     REASONING_KEYS,
+    VOLATILE,
     choice_index,
     error_of,
     finish_word,
     is_filter_sentence,
     output_parts,
+    plain_call_index,
     plain_text_key,
     usage_of,
 )
@@ -49,7 +51,7 @@ from freetheai.wire.jsontext import loads
 from freetheai.wire.relay import FrameRelay, HeadSplice, without
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.sse import Frame
-from freetheai.wire.template import TextTemplates
+from freetheai.wire.template import TextMatch
 from freetheai.wire.toolcalls import answer_seed
 from freetheai.wire.translate import estimated_usage
 from freetheai.wire.usage import to_chat
@@ -63,23 +65,35 @@ class ChatRelay(FrameRelay):
     """One stream. See ``formats.ByteStream``."""
 
     def __init__(self, request: ChatRequest, stamp: Stamp) -> None:
-        super().__init__(request)
+        super().__init__(request, VOLATILE)
         self._stamp = stamp
         self._head: dict[str, Any] = {}
         self._states: dict[int, ChoiceState] = {}
         self._names = frozenset(tool.name for tool in request.tools)
         self._splice = HeadSplice("choices")
-        self._templates = TextTemplates()
 
     def _error(self, error: ApiError) -> bytes:
         return error_events(error)
 
+    def _matched(self, match: TextMatch, data: bytes) -> bytes:
+        del data
+        template, quoted, text, _ = match
+        if template.key == "arguments" and not self._goes_on(template.owner, text):
+            return b""
+        self.output_chars += len(text)
+        return template.new_head + quoted + template.new_tail
+
+    def _goes_on(self, index: int, text: str) -> bool:
+        """Whether ``text`` carries on the call with this index as it should; it is noted then."""
+        state = self._states.get(0)
+        call = None if state is None else state.calls.known(index)
+        # Not longer than what came before: it can't be all of that once more.
+        if call is None or call.number != index or call.size <= len(text) or call.size > MAX_FAST_CHARS:
+            return False
+        call.take(text)
+        return True
+
     def _frame(self, frame: Frame, out: list[bytes]) -> None:
-        if (match := self._templates.match(frame.data)) is not None:
-            template, raw, text = match
-            self.output_chars += len(text)
-            out.append(template.new_head + raw + template.new_tail)
-            return
         if frame.data.strip() == b"[DONE]":
             self._complete(out, is_marked=True)
             return
@@ -93,14 +107,14 @@ class ChatRelay(FrameRelay):
             self._fail_as(error_fields(chunk))
         elif isinstance(chunk, dict):
             # Several data lines were joined: between JSON's tokens a space means the same and keeps it one line.
-            self._chunk(chunk, frame.data.replace(b"\n", b" "), out)
+            self._chunk(chunk, frame, frame.data.replace(b"\n", b" "), out)
         elif isinstance(chunk, list) and (fields := error_fields(chunk)):
             self._fail_as(fields)
 
     def _finish(self, out: list[bytes]) -> None:
         self._complete(out, is_marked=False)
 
-    def _chunk(self, chunk: dict[str, Any], data: bytes, out: list[bytes]) -> None:
+    def _chunk(self, chunk: dict[str, Any], frame: Frame, data: bytes, out: list[bytes]) -> None:
         choices = chunk.get("choices")
         choices = choices if isinstance(choices, list) else []
         for choice in choices or (None,):
@@ -114,7 +128,7 @@ class ChatRelay(FrameRelay):
             return
         if not self._head:
             self._begin(chunk)
-        key = self._learnable_key(chunk, choices[0])
+        key, owner = self._learnable(chunk, choices[0])
         sent, is_untouched = self._choices(choices, chunk, data)
         if self.failure is not None or not sent:
             return
@@ -123,12 +137,21 @@ class ChatRelay(FrameRelay):
             text = self._splice.splice(data, chunk, self._edited)
         event = b"data: " + text + b"\n\n" if text else self._written(chunk, sent)
         out.append(event)
-        self._templates.learn(data, key, event)
+        self._templates.learn(frame.raw, key, owner, event)
 
-    def _learnable_key(self, chunk: dict[str, Any], choice: Any) -> str:
-        """The text member of a chunk whose like will be treated alike: once its choice's role is out."""
+    def _learnable(self, chunk: dict[str, Any], choice: Any) -> tuple[str, Any]:
+        """The text member of a chunk whose like will be treated alike, once its choice's role is out; "" if there is
+        none. For arguments also the call's index.
+        """
         state = self._states.get(choice_index(choice, 0)) if isinstance(choice, dict) else None
-        return plain_text_key(chunk) if state is not None and state.has_role else ""
+        if state is None or not state.has_role:
+            return "", None
+        if key := plain_text_key(chunk):
+            return key, None
+        index = plain_call_index(chunk) if state.index == 0 else -1
+        call = state.calls.known(index)
+        is_going_on = call is not None and call.number == index
+        return ("arguments", index) if is_going_on else ("", None)
 
     def _choices(self, choices: list[Any], chunk: dict[str, Any], data: bytes) -> tuple[list[dict[str, Any]], bool]:
         """The choices as they are sent now, and whether they are those that came."""

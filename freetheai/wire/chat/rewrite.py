@@ -11,12 +11,22 @@ Rules:
 from typing import Any, Final
 
 from freetheai.wire import effort
-from freetheai.wire.chat.build import NEVER_SENT, build, check_tool_choice, clamped, output_fields, write_body
+from freetheai.wire.chat.build import (
+    NEVER_SENT,
+    bounded_temperature,
+    build,
+    check_tool_choice,
+    clamped,
+    output_fields,
+    wanted_reasoning,
+    write_body,
+)
 from freetheai.wire.chat.encode import wants_legacy_calls
 from freetheai.wire.chat.messages import write_messages
 from freetheai.wire.chat.parts import REASONING_KEYS
 from freetheai.wire.chat.turns import ROLES
 from freetheai.wire.formats import Quirks, Target
+from freetheai.wire.outgoing import refuse_many
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.toolcalls import arguments_text
 from freetheai.wire.turns import is_paired, refuse_unsupported
@@ -40,6 +50,8 @@ def rewrite(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
     if needs_translation(request):
         return build(request, target, quirks)
     refuse_unsupported(request, target)
+    if not quirks.several_answers:
+        refuse_many(request)
     source = request.body
     body = {key: value for key, value in source.items() if value is not None and key not in _DROPPED}
     body["model"] = target.model
@@ -49,6 +61,10 @@ def rewrite(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
     body["messages"] = messages
     _set_tools(body, request, quirks)
     _set_reasoning(body, request, target, quirks)
+    if not quirks.several_answers:
+        body.pop("n", None)
+    if (temperature := bounded_temperature(request.temperature, quirks)) is not None:
+        body["temperature"] = temperature
     if request.stop and quirks.max_stop:
         stop = request.stop[: quirks.max_stop]
         body["stop"] = stop[0] if isinstance(source["stop"], str) else stop
@@ -95,8 +111,15 @@ def _set_reasoning(body: dict[str, Any], request: ChatRequest, target: Target, q
         for name in effort.CHAT_FIELDS:
             body.pop(name, None)
         return
-    wanted = effort.chat_fields(quirks.reasoning_style, request.reasoning)
-    if not wanted or all(name in body for name in wanted):
+    asked = wanted_reasoning(request, quirks)
+    wanted = effort.chat_fields(quirks.reasoning_style, asked)
+    if not wanted:
+        return
+    has_effort = "reasoning_effort" in body
+    speaks_it = all(name in body for name in wanted) and (not has_effort or "reasoning_effort" in wanted)
+    if speaks_it and asked is request.reasoning:
+        # Only the level is said in the provider's words.
+        body |= {name: value for name, value in wanted.items() if name == "reasoning_effort"}
         return
     for name in effort.CHAT_FIELDS:
         body.pop(name, None)

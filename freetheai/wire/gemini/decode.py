@@ -35,10 +35,21 @@ from freetheai.wire.events import (
 )
 from freetheai.wire.formats import Quirks
 from freetheai.wire.gemini.blocks import BlockWriter
-from freetheai.wire.gemini.parts import Value, answers_in, candidate_of, error_of, logprobs_of, parts_of, word
-from freetheai.wire.jsontext import dumps_text, loads
+from freetheai.wire.gemini.parts import (
+    VOLATILE,
+    Value,
+    answers_in,
+    candidate_of,
+    error_of,
+    logprobs_of,
+    parts_of,
+    plain_text_kind,
+    word,
+)
+from freetheai.wire.jsontext import dumps_text, loads, try_loads
 from freetheai.wire.request import ChatRequest
-from freetheai.wire.sse import MAX_EVENT_BYTES, Frame, SseSplitter
+from freetheai.wire.sse import MAX_EVENT_BYTES, Frame, SseSplitter, read_frame
+from freetheai.wire.template import BLANK, TextMatch, TextTemplates
 from freetheai.wire.toolcalls import (
     answer_seed,
     arguments_object,
@@ -63,6 +74,9 @@ class GeminiDecoder:
         self._splitter = SseSplitter()
         # What came so far of a stream that is one JSON text; None once it is known to be events.
         self._text: bytearray | None = bytearray()
+        self._templates = TextTemplates(VOLATILE)
+        # The newest event that was recognised without being read in full: its counts may be the last ones.
+        self._unread = b""
         self._blocks = BlockWriter()
         self._names = changed_names(request)
         self._custom_names = frozenset(tool_sent_name(tool) for tool in request.tools if tool.custom)
@@ -80,7 +94,7 @@ class GeminiDecoder:
             return events
         if self._text is not None:
             data = self._after_opening(data)
-        if data:
+        if data and not self._match_whole(data, events):
             self._split(data, events)
         if self._splitter.is_overflowing or (self._text is not None and len(self._text) > MAX_EVENT_BYTES):
             self._fail(events, "too_large", "an event is larger than can be read")
@@ -138,8 +152,32 @@ class GeminiDecoder:
         return opening
 
     def _split(self, data: bytes, events: list[Event]) -> None:
-        for frame in self._splitter.feed(data):
-            self._frame(frame, events)
+        match = self._templates.match
+        for text in self._splitter.texts(data):
+            if (found := match(text, False)) is not None:
+                self._matched(found, text, events)
+            elif (frame := read_frame(text)) is not None:
+                self._frame(frame, events)
+
+    def _match_whole(self, data: bytes, events: list[Event]) -> bool:
+        """Whether a read is one event like an earlier one; it is told then."""
+        if not self._splitter.is_idle or (match := self._templates.match(data, True)) is None:
+            return False
+        self._matched(match, data, events)
+        return True
+
+    def _matched(self, match: TextMatch, data: bytes, events: list[Event]) -> None:
+        """A piece of text or thinking; the counts with it are only read if no later ones come."""
+        if not self._is_over:
+            self._unread = data
+            self._blocks.text(events, match[0].owner, match[2])
+
+    def _read_counts(self) -> None:
+        data, self._unread = self._unread, b""
+        frame = read_frame(data.removesuffix(BLANK))
+        chunk = try_loads(frame.data) if frame is not None else None
+        if isinstance(chunk, dict) and (usage := from_gemini(chunk.get("usageMetadata"))) is not None:
+            self._usage = usage
 
     def _frame(self, frame: Frame, events: list[Event]) -> None:
         if self._is_over:
@@ -160,10 +198,14 @@ class GeminiDecoder:
         for item in chunk if isinstance(chunk, list) else [chunk]:
             if isinstance(item, dict):
                 self._chunk(item, events)
+        if isinstance(chunk, dict) and not self._is_over and (kind := plain_text_kind(chunk)):
+            self._templates.learn(frame.raw, "text", kind)
 
     def _chunk(self, chunk: Value, events: list[Event]) -> None:
         if self._is_over:
             return
+        if self._unread:
+            self._read_counts()
         candidate = candidate_of(chunk)
         if (error := error_of(chunk, candidate)) is not None:
             self._fail_as(events, error)
@@ -240,6 +282,8 @@ class GeminiDecoder:
         if not (self._finish_word or is_marked):
             self._fail(events, "cut", "the stream ended without a finish reason")
             return
+        if self._unread:
+            self._read_counts()
         self._is_over = True
         self._blocks.close(events)
         reason = self._reason()

@@ -3,11 +3,15 @@
 Rules: total; a value of the wrong type counts as absent; nothing is changed in what is read.
 """
 
-from typing import Any
+from typing import Any, Final, Literal
 
 from freetheai.wire.error_body import ErrorFields, error_fields, is_error_body
+from freetheai.wire.template import volatile
 
 Value = dict[str, Any]
+
+# Counts, which grow with every chunk: only the last ones are read.
+VOLATILE: Final = volatile("[a-zA-Z]*[tT]okenCount")
 
 
 def word(value: Any) -> str:
@@ -52,6 +56,22 @@ def parts_of(candidate: Value) -> list[Value]:
     content = candidate.get("content")
     parts = content.get("parts") if isinstance(content, dict) else None
     return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+
+
+def plain_text_kind(chunk: Value) -> Literal["", "text", "thinking"]:
+    """What a chunk is a piece of that brings nothing else but counts; "" for other chunks."""
+    candidates = chunk.get("candidates")
+    candidate = candidates[0] if isinstance(candidates, list) and len(candidates) == 1 else None
+    content = candidate.get("content") if isinstance(candidate, dict) else None
+    parts = content.get("parts") if isinstance(content, dict) else None
+    part = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
+    if not isinstance(candidate, dict) or not isinstance(part, dict) or not part.keys() <= {"text", "thought"}:
+        return ""
+    if candidate.get("finishReason") or candidate.get("logprobsResult") or candidate.get("index") not in (0, None):
+        return ""
+    if chunk.get("error") or not isinstance(part.get("text"), str):
+        return ""
+    return "thinking" if part.get("thought") else "text"
 
 
 def logprobs_of(candidate: Value) -> list[Value] | None:

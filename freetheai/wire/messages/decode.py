@@ -28,7 +28,8 @@ from freetheai.wire.formats import Quirks
 from freetheai.wire.jsontext import dumps_text, is_json, loads
 from freetheai.wire.messages.schema_tool import SCHEMA_TOOL, may_be_schema_tool
 from freetheai.wire.request import ChatRequest
-from freetheai.wire.sse import Frame, SseSplitter
+from freetheai.wire.sse import Frame, SseSplitter, read_frame
+from freetheai.wire.template import TextMatch, TextTemplates
 from freetheai.wire.toolcalls import answer_seed, changed_names, custom_input, made_call_id, tool_sent_name
 from freetheai.wire.usage import from_messages
 
@@ -36,6 +37,9 @@ from freetheai.wire.usage import from_messages
 MAX_ARGUMENT_CHARS: Final = 16 * 1024 * 1024
 _KINDS: Final = {"text": "text", "thinking": "thinking", "redacted_thinking": "redacted", "tool_use": "tool_call"}
 _DELTA_KINDS: Final = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "thinking"}
+
+# The member of a delta that holds its text.
+_TEXT_MEMBERS: Final = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 
 
 @dataclass(slots=True)
@@ -69,6 +73,7 @@ class MessagesDecoder:
         del quirks
         self._request = request
         self._splitter = SseSplitter()
+        self._templates = TextTemplates()
         self._queue = BlockQueue()
         self._names = changed_names(request)
         self._custom_names = frozenset(tool_sent_name(tool) for tool in request.tools if tool.custom)
@@ -88,8 +93,15 @@ class MessagesDecoder:
         events: list[Event] = []
         if self._is_over:
             return events
-        for frame in self._splitter.feed(data):
-            self._frame(frame, events)
+        match = self._templates.match
+        if self._splitter.is_idle and (whole := match(data, True)) is not None:
+            self._matched(whole, events)
+            return events
+        for text in self._splitter.texts(data):
+            if (found := match(text, False)) is not None:
+                self._matched(found, events)
+            elif (frame := read_frame(text)) is not None:
+                self._frame(frame, events)
         if self._splitter.is_overflowing:
             self._fail(events, "too_large", "an event is larger than can be read")
         return events
@@ -122,6 +134,23 @@ class MessagesDecoder:
             self._fail_as(events, error_fields(value))
         elif isinstance(value, dict):
             self.event(value, frame.event.decode("ascii", "replace"), events)
+            if value.get("type") == "content_block_delta" and _key(value) is not None and not self._is_over:
+                self._templates.learn(frame.raw, plain_delta_key(value), value)
+
+    def _matched(self, match: TextMatch, events: list[Event]) -> None:
+        """A delta like an earlier one; what it belongs to is looked up as for any other."""
+        if self._is_over:
+            return
+        template, _, text, _ = match
+        value, key = template.owner, template.key
+        block = self._blocks.get(value["index"])
+        entry = block.entry if block is not None and block.kind == key else None
+        if text and entry is not None and self._queue.add(events, entry, text):
+            return  # one more piece of a text that is open: nearly all events
+        value["delta"][key] = text
+        self._content_block_delta(value, events)
+        if self._queue.is_overflowing:
+            self._fail(events, "too_large", "blocks overlap by more than can be held")
 
     def event(self, value: dict[str, Any], name: str, events: list[Event]) -> None:
         """Read one event; ``name`` is its ``event:`` line's."""
@@ -163,7 +192,7 @@ class MessagesDecoder:
         self._begin(events)
         content = value.get("content_block")
         content = content if isinstance(content, dict) else {}
-        kind = _KINDS.get(_word(content.get("type")), "")
+        kind = _KINDS.get(_word(content.get("type")) or "text", "")
         self._content_block_stop(value, events)
         block = self._blocks[_key(value)] = _Block(kind)
         if kind == "tool_call":
@@ -372,6 +401,14 @@ def decode_body(data: bytes, request: ChatRequest, quirks: Quirks) -> list[Event
     else:
         return [Failed(UpstreamFailure(kind="malformed", phase="body", message="the answer is no message"))]
     return events
+
+
+def plain_delta_key(value: dict[str, Any]) -> str:
+    """The member that holds the text of a delta event; "" if it has none that is a text."""
+    delta = value.get("delta")
+    kind = delta.get("type") if isinstance(delta, dict) else None
+    key = _TEXT_MEMBERS.get(kind, "") if isinstance(kind, str) else ""
+    return key if key and isinstance(delta, dict) and isinstance(delta.get(key), str) else ""
 
 
 def _key(value: dict[str, Any]) -> Any:

@@ -18,7 +18,7 @@ Format: https://platform.claude.com/docs/en/build-with-claude/streaming
 from collections.abc import Callable
 from typing import Any, Final
 
-import orjson
+from orjson import dumps
 
 from freetheai.errors import ApiError
 from freetheai.wire import finish
@@ -64,6 +64,8 @@ class MessagesEncoder:
         self._pieces: list[str] = []
         self._is_whole = False
         self._delta_head = b""
+        # The same while each further piece of the open block is passed on as it comes; else empty.
+        self._piece_head = b""
         self._usage: Usage | None = None
         self._by_type: dict[type, Callable[[Any], bytes]] = {
             ResponseStart: self._start,
@@ -76,6 +78,8 @@ class MessagesEncoder:
 
     def encode(self, event: Event) -> bytes:
         """The bytes for one event."""
+        if type(event) is BlockDelta and self._piece_head and event.text:
+            return self._piece_head + dumps(event.text) + b"}}\n\n"
         return self._by_type[type(event)](event)
 
     def error(self, error: ApiError) -> bytes:
@@ -95,6 +99,7 @@ class MessagesEncoder:
     def _block_start(self, event: BlockStart) -> bytes:
         out = b"" if self._has_started else self._start(None)
         self._block = event
+        self._piece_head = b""
         self._pieces.clear()
         self._is_whole = event.custom
         if event.kind == "tool_call":
@@ -114,7 +119,8 @@ class MessagesEncoder:
                 return b""
         elif not self._is_open:
             out = self._open(_empty_block(kind))
-        return out + self._delta_head + orjson.dumps(event.text) + b"}}\n\n"
+        self._piece_head = self._delta_head
+        return out + self._delta_head + dumps(event.text) + b"}}\n\n"
 
     def _begins_object(self, text: str) -> bool:
         """Whether a call's arguments may be passed on piece by piece: SDKs want an object of them."""
@@ -142,7 +148,7 @@ class MessagesEncoder:
             return self._open({"type": "redacted_thinking", "data": data}) + self._close()
         if kind == "media":
             out = self._open(_empty_block("text"))
-            return out + self._delta_head + orjson.dumps(_media_marker(self._block.name)) + b"}}\n\n" + self._close()
+            return out + self._delta_head + dumps(_media_marker(self._block.name)) + b"}}\n\n" + self._close()
         return self._close()
 
     def _end_call(self) -> bytes:
@@ -150,7 +156,7 @@ class MessagesEncoder:
         if self._is_whole:
             text = "".join(self._pieces)
             whole = custom_arguments(text) if self._block.custom else _object_text(text)
-            out = self._delta_head + orjson.dumps(whole) + b"}}\n\n"
+            out = self._delta_head + dumps(whole) + b"}}\n\n"
         return out + self._close()
 
     def _end_thinking(self, signature: str) -> bytes:
@@ -176,6 +182,7 @@ class MessagesEncoder:
         if not self._is_open:
             return b""
         self._is_open = False
+        self._piece_head = b""
         self._count += 1
         return sse({"type": "content_block_stop", "index": self._count - 1})
 
@@ -198,7 +205,7 @@ class MessagesEncoder:
 def sse(value: dict[str, Any]) -> bytes:
     """An object as the event its ``type`` names."""
     name: str = value["type"]
-    return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(value) + b"\n\n"
+    return b"event: " + name.encode() + b"\ndata: " + dumps(value) + b"\n\n"
 
 
 def error_events(error: ApiError) -> bytes:
@@ -260,7 +267,7 @@ def encode_body(response: Response, request: ChatRequest, stamp: Stamp) -> bytes
         **stop_members(response.reason, response.stop_sequence),
         "usage": full_counts(response.usage or Usage()),
     }
-    return orjson.dumps(message)
+    return dumps(message)
 
 
 def _whole_block(block: Block, request: ChatRequest, stamp: Stamp) -> dict[str, Any] | None:

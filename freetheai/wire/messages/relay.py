@@ -25,7 +25,7 @@ from freetheai.wire import finish
 from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
 from freetheai.wire.formats import Quirks, Stamp
 from freetheai.wire.jsontext import dumps_text, is_json, loads
-from freetheai.wire.messages.decode import MAX_ARGUMENT_CHARS, merge_counts, reason_of, settled
+from freetheai.wire.messages.decode import MAX_ARGUMENT_CHARS, merge_counts, plain_delta_key, reason_of, settled
 from freetheai.wire.messages.encode import PING, error_events, message_head, sse
 from freetheai.wire.messages.mend import (
     DELTA_FIELDS,
@@ -44,11 +44,12 @@ from freetheai.wire.messages.mend import (
 from freetheai.wire.relay import FrameRelay, without
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.sse import Frame
+from freetheai.wire.template import TextMatch
 from freetheai.wire.toolcalls import answer_seed, made_call_id
 from freetheai.wire.translate import estimated_usage
 from freetheai.wire.usage import from_messages
 
-# Events of blocks that wait for their turn (bytes), and calls of one answer, before a provider counts as broken.
+# Events of blocks that wait for their turn (bytes), before a provider counts as broken.
 MAX_HELD_BYTES: Final = 256 * 1024
 Value = dict[str, Any]
 
@@ -85,10 +86,9 @@ class MessagesRelay(FrameRelay):
         }
 
     def _error(self, error: ApiError) -> bytes:
-        out: list[bytes] = []
-        if self._open is not None:
-            out.append(sse({"type": "content_block_stop", "index": self._open.index}))
-        return b"".join(out) + error_events(error)
+        block = self._open
+        stop = sse({"type": "content_block_stop", "index": block.index}) if block is not None else b""
+        return stop + error_events(error)
 
     def _frame(self, frame: Frame, out: list[bytes]) -> None:
         if frame.data.strip() == b"[DONE]":
@@ -110,7 +110,10 @@ class MessagesRelay(FrameRelay):
         if kind == "content_block_delta" and self._passes(value):
             if b"\n" in data:
                 data = orjson.dumps(value)
-            out.append(b"event: content_block_delta\ndata: " + data + b"\n\n")
+            event = b"event: content_block_delta\ndata: " + data + b"\n\n"
+            out.append(event)
+            piece = (value["delta"]["type"], plain_delta_key(value))
+            self._templates.learn(frame.raw, piece[1], (value["index"], piece), event)
             return
         if not isinstance(kind, str):
             kind = frame.event.decode("ascii", "replace")
@@ -123,6 +126,16 @@ class MessagesRelay(FrameRelay):
             self._fail_as(error_fields(value))
         elif kind and self._has_started and "\n" not in kind:
             out.append(_written(value, data))
+
+    def _matched(self, match: TextMatch, data: bytes) -> bytes:
+        del data
+        template, quoted, text, _ = match
+        index, piece = template.owner
+        block = self._open
+        if block is None or block.index != index or block.upstream_index != index or PIECES.get(block.kind) != piece:
+            return b""
+        self._note(block, piece[0], text)
+        return template.new_head + quoted + template.new_tail
 
     def _passes(self, value: Value) -> bool:
         """Whether a delta is one more piece of the open block, in order; it is noted then. Nearly all events are."""

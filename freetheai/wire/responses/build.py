@@ -20,7 +20,7 @@ from freetheai.wire.jsontext import dumps_text
 from freetheai.wire.request import ChatRequest, Tool, ToolChoice
 from freetheai.wire.responses.write import write_input
 from freetheai.wire.toolcalls import CUSTOM_INPUT, flat_name, sent_name, tool_sent_name
-from freetheai.wire.turns import refuse_unsupported
+from freetheai.wire.turns import refuse_unknown, refuse_unsupported
 
 Json = dict[str, Any]
 
@@ -38,6 +38,7 @@ def build(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
         ApiError: INVALID_REQUEST for what this model can't carry; INVALID_JSON for what nests too deep.
     """
     refuse_unsupported(request, target)
+    refuse_unknown(request)
     if request.n > 1:
         raise ApiError(errors.INVALID_REQUEST, "n greater than 1 is not supported for this model: ask n times")
     body: Json = {"model": target.model, "store": False, "input": write_input(request, target, quirks)}
@@ -116,14 +117,14 @@ def _reasoning(request: ChatRequest, target: Target, quirks: Quirks) -> Json:
     fields = reasoning_fields(request, target, quirks)
     asked = request.reasoning
     wants_summary = bool(asked.summary) or (asked.show and effort.is_wanted(asked) is True)
-    if wants_summary and target.supports_reasoning and _takes_effort(quirks):
+    if wants_summary and target.supports_reasoning and takes_effort(quirks):
         fields["reasoning"] = {**fields.get("reasoning", {}), "summary": asked.summary or "auto"}
     return fields
 
 
-def _takes_effort(quirks: Quirks) -> bool:
+def takes_effort(quirks: Quirks) -> bool:
     """Whether the provider reads the format's own ``reasoning`` object."""
-    return quirks.reasoning_style in ("effort", "effort3")
+    return quirks.reasoning_style in ("effort", "effort3", "effort_to_xhigh")
 
 
 def _include(request: ChatRequest, target: Target, quirks: Quirks) -> list[str]:

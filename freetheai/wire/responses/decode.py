@@ -35,13 +35,25 @@ from freetheai.wire.events import (
 from freetheai.wire.formats import Quirks
 from freetheai.wire.jsontext import loads
 from freetheai.wire.request import ChatRequest
-from freetheai.wire.responses.reading import ItemReader, Reading
-from freetheai.wire.sse import Frame, SseSplitter
+from freetheai.wire.responses.reading import ItemReader, Reading, part_index
+from freetheai.wire.sse import Frame, SseSplitter, read_frame
+from freetheai.wire.template import TextMatch, TextTemplates, volatile
 from freetheai.wire.toolcalls import answer_seed
 from freetheai.wire.usage import from_responses
 
 Json = dict[str, Any]
 
+# Members of an event that may change with every event and tell us nothing.
+VOLATILE: Final = volatile("sequence_number", "obfuscation")
+# Events that are a piece of something, and what of.
+_DELTAS: Final = {
+    "response.output_text.delta": "text",
+    "response.refusal.delta": "refusal",
+    "response.reasoning_text.delta": "reasoning",
+    "response.reasoning_summary_text.delta": "summary",
+    "response.function_call_arguments.delta": "arguments",
+    "response.custom_tool_call_input.delta": "input",
+}
 # More items than any answer has: a broken upstream.
 MAX_ITEMS: Final = 1024
 
@@ -53,6 +65,7 @@ class ResponsesDecoder:
         del quirks
         self._request = request
         self._splitter = SseSplitter()
+        self._templates = TextTemplates(VOLATILE)
         self._blocks = BlockQueue()
         self._reading = Reading(request, self._blocks)
         self._items: list[ItemReader] = []
@@ -65,17 +78,12 @@ class ResponsesDecoder:
             "response.queued": self._begin,
             "response.output_item.added": self._item_added,
             "response.output_item.done": self._item_done,
-            "response.output_text.delta": self._piece("text", "delta"),
+            **{kind: self._piece(channel, "delta") for kind, channel in _DELTAS.items()},
             "response.output_text.done": self._piece("text", "text", is_whole=True),
-            "response.refusal.delta": self._piece("refusal", "delta"),
             "response.refusal.done": self._piece("refusal", "refusal", is_whole=True),
-            "response.reasoning_text.delta": self._piece("reasoning", "delta"),
             "response.reasoning_text.done": self._piece("reasoning", "text", is_whole=True),
-            "response.reasoning_summary_text.delta": self._piece("summary", "delta"),
             "response.reasoning_summary_text.done": self._piece("summary", "text", is_whole=True),
-            "response.function_call_arguments.delta": self._piece("arguments", "delta"),
             "response.function_call_arguments.done": self._piece("arguments", "arguments", is_whole=True),
-            "response.custom_tool_call_input.delta": self._piece("input", "delta"),
             "response.custom_tool_call_input.done": self._piece("input", "input", is_whole=True),
             "response.completed": self._end_event,
             "response.incomplete": self._end_event,
@@ -88,8 +96,15 @@ class ResponsesDecoder:
         events: list[Event] = []
         if self._is_over:
             return events
-        for frame in self._splitter.feed(data):
-            self._frame(frame, events)
+        match = self._templates.match
+        if self._splitter.is_idle and (whole := match(data, True)) is not None:
+            self._matched(whole, events)
+            return events
+        for text in self._splitter.texts(data):
+            if (found := match(text, False)) is not None:
+                self._matched(found, events)
+            elif (frame := read_frame(text)) is not None:
+                self._frame(frame, events)
         if self._splitter.is_overflowing:
             self._fail(events, "too_large", "an event is larger than can be read")
         return events
@@ -121,8 +136,26 @@ class ResponsesDecoder:
             self._fail_as(events, event_error(event))
         elif isinstance(event, dict):
             self.event(event, frame.event.decode("ascii", "replace"), events)
+            if not self._is_over and is_plain_delta(event) and (known := self._by_index.get(event["output_index"])):
+                place = (_DELTAS[event["type"]], part_index(event))
+                self._templates.learn(frame.raw, "delta", (event, known, place))
         elif isinstance(event, list) and (fields := error_fields(event)):
             self._fail_as(events, fields)
+
+    def _matched(self, match: TextMatch, events: list[Event]) -> None:
+        """A delta like an earlier one; what it belongs to is looked up as for any other."""
+        if self._is_over:
+            return
+        owner: tuple[Json, ItemReader, tuple[str, int]] = match[0].owner
+        event, reader, place = owner
+        if self._by_index.get(event["output_index"]) is reader and reader.go_on(place, match[2], events):
+            if self._reading.is_overflowing:
+                self._fail(events, "too_large", "the answer's items are larger than can be held")
+            return
+        event["delta"] = match[2]
+        self._by_type[event["type"]](event, events)
+        if self._blocks.is_overflowing or self._reading.is_overflowing:
+            self._fail(events, "too_large", "the answer's items are larger than can be held")
 
     def event(self, event: Json, name: str, events: list[Event]) -> None:
         """Read one event; ``name`` is what its ``event:`` line says, for those without a type."""
@@ -296,6 +329,14 @@ def event_error(event: Any) -> ErrorFields:
     if fields.type == "error":
         fields.type = ""
     return fields
+
+
+def is_plain_delta(event: Json) -> bool:
+    """Whether an event is a piece of text, reasoning or arguments of an item whose place it tells, and nothing else."""
+    kind = event.get("type")
+    if not (isinstance(kind, str) and kind in _DELTAS and type(event.get("output_index")) is int):
+        return False
+    return isinstance(event.get("delta"), str) and "object" not in event and not event.get("logprobs")
 
 
 def decode_body(data: bytes, request: ChatRequest, quirks: Quirks) -> list[Event]:

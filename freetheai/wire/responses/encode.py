@@ -35,9 +35,9 @@ DONE_EVENT: Final = b"data: [DONE]\n\n"
 class ResponsesEncoder:
     """One stream. See ``formats.StreamEncoder``. ``response`` is the object as it was last told."""
 
-    def __init__(self, request: ChatRequest, stamp: Stamp) -> None:
+    def __init__(self, request: ChatRequest, stamp: Stamp, *, is_silent: bool = False) -> None:
         self.response = response_object(request, stamp)
-        self._out = Output()
+        self._out = Output(is_silent=is_silent)
         self._writers = Writers(request, stamp, self._out)
         self._open: ItemWriter | None = None
         self._has_started = self._is_over = False
@@ -45,7 +45,6 @@ class ResponsesEncoder:
         self._by_type: dict[type, Callable[[Any], bytes]] = {
             ResponseStart: self._start,
             BlockStart: self._block_start,
-            BlockDelta: self._block_delta,
             BlockEnd: self._block_end,
             Usage: self._keep_usage,
             Finish: self._finish,
@@ -53,6 +52,8 @@ class ResponsesEncoder:
 
     def encode(self, event: Event) -> bytes:
         """The events for one event."""
+        if type(event) is BlockDelta:
+            return b"" if self._open is None else self._open.add(event)
         return self._by_type[type(event)](event)
 
     def error(self, error: ApiError) -> bytes:
@@ -82,9 +83,6 @@ class ResponsesEncoder:
         out += self._close()
         self._open = self._writers.writer(event)
         return out + self._open.begin()
-
-    def _block_delta(self, event: BlockDelta) -> bytes:
-        return b"" if self._open is None else self._open.add(event)
 
     def _block_end(self, event: BlockEnd) -> bytes:
         if self._open is None or isinstance(self._open, MessageWriter):
@@ -122,7 +120,7 @@ def error_tail(error: ApiError) -> bytes:
 
 def encode_body(response: Response, request: ChatRequest, stamp: Stamp) -> bytes:
     """A plain answer of a folded one."""
-    encoder = ResponsesEncoder(request, stamp)
+    encoder = ResponsesEncoder(request, stamp, is_silent=True)
     for event in _unfolded(response):
         encoder.encode(event)
     return orjson.dumps(encoder.response)

@@ -70,6 +70,8 @@ BY_PART_KIND: Final = {channel.part_kind: channel for channel in CHANNELS if cha
 
 
 _NO_LOGPROBS: Final[Json] = {"logprobs": []}
+# What says which item it is: where its done event has lost it, it stays what it was added as.
+_NAMING_MEMBERS: Final = ("type", "name")
 _TEXT_MEMBERS: Final = ("content", "summary", "arguments", "input", "role")
 
 
@@ -145,7 +147,9 @@ class ItemState:
     def mended(self, given: Json) -> Json:
         """A done item as it came, if it says what its pieces said; else with what they said: clients have seen that."""
         whole = self.whole(_word(given.get("status")))
-        changes: Json = {}
+        changes: Json = {
+            member: whole[member] for member in _NAMING_MEMBERS if not given.get(member) and whole.get(member)
+        }
         for member in _TEXT_MEMBERS:
             if member not in whole:
                 continue

@@ -11,7 +11,7 @@ import orjson
 from freetheai.wire.formats import Stamp
 from freetheai.wire.relay import FrameRelay
 from freetheai.wire.request import ChatRequest
-from freetheai.wire.responses.decode import MAX_ITEMS
+from freetheai.wire.responses.decode import MAX_ITEMS, VOLATILE
 from freetheai.wire.responses.mend import (
     CALL_KINDS,
     TEXT,
@@ -47,7 +47,7 @@ class ItemRelay(FrameRelay):
     """The half of a relay that keeps items and writes events."""
 
     def __init__(self, request: ChatRequest, stamp: Stamp) -> None:
-        super().__init__(request)
+        super().__init__(request, VOLATILE)
         self._stamp = stamp
         self._ids = ItemIds(stamp)
         self._response = response_object(request, stamp)
@@ -215,17 +215,19 @@ class ItemRelay(FrameRelay):
             self._close(item, given, out)
             self._tell(out, "response.output_item.done", {"output_index": item.index, "item": item.done})
 
-    def _pass(self, event: Json, frame: Frame, out: list[bytes], changes: Json) -> None:
-        """An event with these members, in its own bytes if it has them already."""
+    def _pass(self, event: Json, frame: Frame, out: list[bytes], changes: Json) -> bool:
+        """An event with these members, in its own bytes if it has them already; whether it has all but its number."""
         kind = event["type"].encode()
-        is_same = event.get("sequence_number") == self._sequence
-        if is_same and all(event.get(name) == value for name, value in changes.items()):
+        is_as_it_came = all(event.get(name) == value for name, value in changes.items())
+        if is_as_it_came:
             head = b"event: " + kind + b"\ndata: "
-            if len(frame.raw) == len(head) + len(frame.data) and frame.raw.startswith(head):
-                self._sequence += 1
-                out.append(frame.raw + b"\n\n")
-                return
-        self._tell(out, event["type"], {**event, **changes})
+            is_as_it_came = len(frame.raw) == len(head) + len(frame.data) and frame.raw.startswith(head)
+        if is_as_it_came and event.get("sequence_number") == self._sequence:
+            self._sequence += 1
+            out.append(frame.raw + b"\n\n")
+        else:
+            self._tell(out, event["type"], {**event, **changes})
+        return is_as_it_came
 
     def _tell(self, out: list[bytes], kind: str, fields: Json) -> None:
         event = {"type": kind, **fields, "sequence_number": self._sequence}

@@ -41,6 +41,8 @@ def _part(item: Any, where: str) -> Part | None:
     if not isinstance(item, dict):
         raise unsupported(f"{where} is no object")
     kind = item.get("type")
+    if not isinstance(kind, str | None):
+        raise unsupported(f"{where}.type is no string")
     if kind in _TEXTS or (kind is None and isinstance(item.get("text"), str)):
         text = item.get("text")
         if not isinstance(text, str | None):

@@ -110,15 +110,26 @@ class ItemReader:
         if self._kind != _ITEM_KINDS[channel]:
             return True
         if is_whole:
-            self._rest(channel, _part_index(event), text, events)
+            self._rest(channel, part_index(event), text, events)
             return True
         if self._is_done:
             return not text
         if channel in _PAYLOADS:
             self._add_payload(text, events)
             return True
-        self._text(channel, _part_index(event), text, events, from_responses(event.get("logprobs")))
+        self._text(channel, part_index(event), text, events, from_responses(event.get("logprobs")))
         return True
+
+    def go_on(self, place: tuple[str, int], text: str, events: list[Event]) -> bool:
+        """One more piece of the part (channel, place) whose pieces are coming; False: ``piece`` must read it."""
+        if self._is_done or self._kind != _ITEM_KINDS[place[0]]:
+            return False
+        if place[0] in _PAYLOADS:
+            self._add_payload(text, events)
+            return True
+        if not text or self._place != place or self._block is None:
+            return False
+        return self._reading.blocks.add(events, self._block, text)
 
     def whole(self, item: Json, events: list[Event]) -> None:
         """All of it: what was not told yet is told, and it is done."""
@@ -256,7 +267,8 @@ class ItemReader:
             self._reading.blocks.add(events, self._block, data)
 
 
-def _part_index(event: Json) -> int:
+def part_index(event: Json) -> int:
+    """The place of an event's part in its item; 0 where it tells none."""
     for member in ("content_index", "summary_index"):
         if type(event.get(member)) is int:
             return int(event[member])

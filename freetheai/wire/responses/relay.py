@@ -13,7 +13,6 @@ Encrypted reasoning leaves tagged with its origin. Other events (pings, rate lim
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from freetheai.errors import ApiError
@@ -30,15 +29,14 @@ from freetheai.wire.responses.mend import (
     CHANNELS,
     TEXT,
     Channel,
-    ItemState,
-    PartState,
     part_index,
     shown_response,
 )
 from freetheai.wire.responses.objects import Json, failed
-from freetheai.wire.responses.order import ItemRelay, is_same
+from freetheai.wire.responses.order import ItemRelay, index_of, is_same
 from freetheai.wire.responses.parts import word
 from freetheai.wire.sse import Frame
+from freetheai.wire.template import TextMatch
 from freetheai.wire.translate import estimated_usage
 from freetheai.wire.usage import from_responses, to_responses
 
@@ -47,39 +45,11 @@ _LIFECYCLE: Final = ("response.created", "response.in_progress", "response.queue
 _WITH_RESPONSE: Final = frozenset((*_TERMINAL, *_LIFECYCLE))
 
 
-@dataclass(slots=True)
-class Run:
-    """Deltas of one part in a row, nearly all of a stream: what the next one must say to pass as it came."""
-
-    kind: str
-    head: bytes
-    item: ItemState
-    part: PartState
-
-    def takes(self, event: Json, frame: Frame, sequence: int) -> bool:
-        """Whether an event is the next delta, in order in every member and byte that matters."""
-        part, get = self.part, event.get
-        return (
-            get("type") == self.kind
-            and get("sequence_number") == sequence
-            and get("output_index") == self.item.index
-            and get("item_id") == self.item.item_id
-            and (not part.channel.place or get(part.channel.place) == part.index)
-            and type(get("delta")) is str
-            and (part.channel is not TEXT or type(get("logprobs")) is list)
-            and "error" not in event
-            and "response" not in event
-            and len(frame.raw) == len(self.head) + len(frame.data)
-            and frame.raw.startswith(self.head)
-        )
-
-
 class ResponsesRelay(ItemRelay):
     """One stream. See ``formats.ByteStream``."""
 
     def __init__(self, request: ChatRequest, stamp: Stamp) -> None:
         super().__init__(request, stamp)
-        self._run: Run | None = None
         self._deltas = {f"{channel.stem}.delta": channel for channel in CHANNELS}
         self._wholes = {f"{channel.stem}.done": channel for channel in CHANNELS}
         self._by_type: dict[str, Callable[[Json, Frame, list[bytes]], None]] = {
@@ -102,6 +72,17 @@ class ResponsesRelay(ItemRelay):
         self._tell(out, "response.failed", {"response": failed(self._response, error, output, usage)})
         return b"".join(out) + error_tail(error)
 
+    def _matched(self, match: TextMatch, data: bytes) -> bytes:
+        """A delta like an earlier one of a part that is still open, with our number."""
+        (index, item, part), text, number = match[0].owner, match[2], match[3]
+        if number is None or item.done is not None or part.is_told or self._by_index.get(index) is not item:
+            return b""
+        self._take(part, text)
+        start, stop = number
+        wanted = b"%d" % self._sequence
+        self._sequence += 1
+        return data if data[start:stop] == wanted else data[:start] + wanted + data[stop:]
+
     def _frame(self, frame: Frame, out: list[bytes]) -> None:
         if frame.data.strip() == b"[DONE]":
             self._finish(out)
@@ -112,13 +93,6 @@ class ResponsesRelay(ItemRelay):
             if not frame.is_cut:
                 self._fail("malformed", "an event is not JSON")
             return
-        run = self._run
-        if run is not None and type(event) is dict and run.takes(event, frame, self._sequence):
-            self._take(run.part, event["delta"])
-            self._sequence += 1
-            out.append(frame.raw + b"\n\n")
-            return
-        self._run = None
         if frame.is_error or frame.event == b"error" or (isinstance(event, dict) and is_error_event(event)):
             self._fail_as(event_error(event))
         elif isinstance(event, dict):
@@ -209,11 +183,9 @@ class ResponsesRelay(ItemRelay):
         changes = item.place(part)
         if channel is TEXT and not isinstance(event.get("logprobs"), list):
             changes["logprobs"] = []
-        self._pass(event, frame, out, changes)
-        # Places that the upstream counts otherwise would have to be exchanged each time.
-        if self._by_index.get(item.index) is item and item.part(channel, part.index) is part:
-            kind: str = event["type"]
-            self._run = Run(kind, b"event: " + kind.encode() + b"\ndata: ", item, part)
+        index = index_of(event)
+        if self._pass(event, frame, out, changes) and index >= 0:
+            self._templates.learn(frame.raw, "delta", (index, item, part))
 
     def _text_done(self, event: Json, frame: Frame, out: list[bytes]) -> None:
         channel = self._wholes[event["type"]]

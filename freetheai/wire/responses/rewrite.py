@@ -17,6 +17,7 @@ from freetheai.wire.responses.build import (
     check_tool_choice,
     output_cap,
     reasoning_fields,
+    takes_effort,
     write_body,
 )
 from freetheai.wire.responses.write import sent_call_id, write_input
@@ -151,5 +152,7 @@ def _set_reasoning(body: Json, request: ChatRequest, target: Target, quirks: Qui
     told = reasoning_fields(request, target, quirks)
     kept = body.pop("reasoning", None)
     body |= told
-    if isinstance(told.get("reasoning"), dict) and isinstance(kept, dict):
-        body["reasoning"] = {**kept, **told["reasoning"]}
+    if isinstance(kept, dict) and (takes_effort(quirks) or isinstance(told.get("reasoning"), dict)):
+        level_aside = {key: value for key, value in kept.items() if key != "effort"}
+        if reasoning := {**level_aside, **told.get("reasoning", {})}:
+            body["reasoning"] = reasoning

@@ -33,26 +33,33 @@ from freetheai.wire.toolcalls import flat_name
 # In reasoning: its id is told with each piece, its place among the summaries or contents is always the first.
 _SUMMARY: Final = "response.reasoning_summary_text"
 _REASONING: Final = "response.reasoning_text"
+_NO_LOGPROBS: Final = b',"logprobs":[]'
 
 
 class Output:
-    """Numbers the events of a stream and keeps its finished items."""
+    """Numbers the events of a stream and keeps its finished items; ``is_silent``: only the items are wanted."""
 
-    __slots__ = ("_sequence", "items")
+    __slots__ = ("_is_silent", "_sequence", "items")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_silent: bool = False) -> None:
+        self._is_silent = is_silent
         self._sequence = 0
         self.items: list[Json] = []
 
     def event(self, name: str, fields: Json) -> bytes:
         """One event with its number."""
+        if self._is_silent:
+            return b""
         data = {"type": name, **fields, "sequence_number": self._next()}
         return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(data) + b"\n\n"
 
     def piece(self, prefix: bytes, text: str, suffix: bytes) -> bytes:
         """One event around ``text``, of parts made by ``prefix_of``."""
-        number = str(self._next()).encode()
-        return prefix + orjson.dumps(text) + suffix + b',"sequence_number":' + number + b"}\n\n"
+        if self._is_silent:
+            return b""
+        number = self._sequence
+        self._sequence = number + 1
+        return b'%b%b%b,"sequence_number":%d}\n\n' % (prefix, orjson.dumps(text), suffix, number)
 
     def _next(self) -> int:
         number = self._sequence
@@ -129,7 +136,7 @@ class MessageWriter(ItemWriter):
         if self._kind == "refusal":
             return self._out.piece(self._prefix, delta.text, b"")
         if delta.logprobs is None:
-            return self._out.piece(self._prefix, delta.text, b',"logprobs":[]')
+            return self._out.piece(self._prefix, delta.text, _NO_LOGPROBS)
         entries = logprob_entries(delta.logprobs)
         self._logprobs.extend(entries)
         return self._out.piece(self._prefix, delta.text, b',"logprobs":' + orjson.dumps(entries))

@@ -1,0 +1,108 @@
+"""Rows of ``docs/translation.md`` on fields that tune an answer: each test shows the row of its name."""
+
+from typing import Any
+
+from freetheai.wire.formats import Quirks
+from support import responses_streams
+from support.bodies import Json, body, built, others, refused, text
+from support.pairs import CLIENTS, UPSTREAMS, request, streamed
+
+
+def test_identities():
+    fields = {
+        "chat": ("user", "metadata", "safety_identifier", "prompt_cache_key", "service_tier"),
+        "messages": ("metadata", "service_tier"),
+        "responses": ("user", "metadata", "safety_identifier", "prompt_cache_key", "service_tier"),
+    }
+    for client, names in fields.items():
+        values: Json = {name: {"user_id": "secret"} if name == "metadata" else "secret" for name in names}
+        for upstream in UPSTREAMS:
+            assert "secret" not in text(built(client, upstream, body(client, **values)))
+
+
+def test_tuning():
+    tuned = body("chat", logit_bias={"1": 5}, seed=7, presence_penalty=1, frequency_penalty=1, top_k=9, verbosity="low")
+    assert built("chat", "messages", tuned) | {"top_k": 9} == built("chat", "messages", body("chat")) | {"top_k": 9}
+    left = built("chat", "responses", tuned)
+    assert left.pop("text") == {"verbosity": "low"}
+    assert left == built("chat", "responses", body("chat"))
+    config = built("chat", "gemini", tuned)["generationConfig"]
+    assert config == {"topK": 9, "seed": 7, "presencePenalty": 1, "frequencyPenalty": 1}
+    assert "top_k" not in built("messages", "chat", body("messages", top_k=9))
+    assert built("messages", "chat", body("messages", top_k=9), Quirks(top_k=True))["top_k"] == 9
+
+
+def test_unknown_fields():
+    for client in CLIENTS:
+        sent = body(client, new_field={"a": 1}, max_tokens=50)
+        assert built(client, client, sent)["new_field"] == {"a": 1}
+        for upstream in others(client):
+            assert "new_field" not in text(built(client, upstream, sent))
+
+
+def test_messages_only():
+    edits = {"edits": [{"type": "clear_thinking_20251015"}]}
+    sent = body("messages", context_management=edits, container="c_1", inference_geo="eu")
+    for upstream in others("messages"):
+        assert built("messages", upstream, sent) == built("messages", upstream, body("messages"))
+
+
+def test_temperature():
+    assert built("chat", "messages", body("chat", temperature=1.7))["temperature"] == 1
+    assert built("chat", "gemini", body("chat", temperature=1.7))["generationConfig"]["temperature"] == 1.7
+
+
+def test_stop_strings():
+    made = responses_streams
+    events = made.message_events(0, ["One E", "N", "D two"])
+    wire = made.stream([*made.begin(), *events, made.end(made.message("One END two"))])
+    for client, name in (("chat", "stop"), ("messages", "stop_sequences")):
+        assert "END" not in text(built(client, "responses", body(client, **{name: ["END"]})))
+        found = streamed(client, "responses", wire, asked=request(client, **{name: ["END"]}))
+        assert (found.text, found.reason) == ("One ", "stop")
+
+
+def test_many_stop_strings():
+    stops = list("abcdefg")
+    assert built("chat", "chat", body("chat", stop=stops))["stop"] == stops[:4]
+    assert built("messages", "chat", body("messages", stop_sequences=stops))["stop"] == stops[:4]
+    assert built("chat", "gemini", body("chat", stop=stops))["generationConfig"]["stopSequences"] == stops[:5]
+
+
+def test_several_answers():
+    assert built("chat", "chat", body("chat", n=2))["n"] == 2
+    assert built("chat", "gemini", body("chat", n=2))["generationConfig"]["candidateCount"] == 2
+    for upstream, more in (("messages", {}), ("responses", {}), ("gemini", {"stream": True})):
+        assert refused("chat", upstream, body("chat", n=2, **more)).startswith("n greater than 1 is not supported")
+
+
+def test_log_probabilities():
+    asked = body("chat", logprobs=True, top_logprobs=2)
+    assert built("chat", "messages", asked) == built("chat", "messages", body("chat"))
+    assert "message.output_text.logprobs" in built("chat", "responses", asked)["include"]
+    assert built("chat", "gemini", asked)["generationConfig"]["logprobs"] == 2
+
+
+def _cap(upstream: str, made: Json) -> Any:
+    if upstream == "gemini":
+        return made.get("generationConfig", {}).get("maxOutputTokens")
+    return made.get("max_output_tokens" if upstream == "responses" else "max_tokens")
+
+
+def test_output_cap():
+    for client in CLIENTS:
+        for upstream in UPSTREAMS:
+            name = "max_output_tokens" if client == "responses" else "max_tokens"
+            made = built(client, upstream, body(client, **{name: 90000}), max_output_tokens=5000)
+            assert _cap(upstream, made) == 5000
+
+
+def test_no_output_cap():
+    assert _cap("messages", built("chat", "messages", body("chat"))) > 0
+    assert _cap("messages", built("messages", "messages", body("messages"), max_output_tokens=5000)) == 5000
+    for upstream in ("chat", "responses", "gemini"):
+        assert _cap(upstream, built("messages", upstream, body("messages"))) is None
+
+
+def test_small_output_cap():
+    assert built("chat", "responses", body("chat", max_tokens=3))["max_output_tokens"] == 16
