@@ -40,12 +40,12 @@ class FrameRelay(GuardedStream):
         if (
             self._splitter.is_idle
             and (match := templates.match(data, True)) is not None
-            and (sent := self._matched(match, data))
+            and (sent := self._matched(match, data, b""))
         ):
             return sent
         out: list[bytes] = []
         for text in self._splitter.texts(data):
-            if (match := templates.match(text, False)) is not None and (sent := self._matched(match, text + BLANK)):
+            if (match := templates.match(text, False)) is not None and (sent := self._matched(match, text, BLANK)):
                 out.append(sent)
                 continue
             if (frame := read_frame(text)) is None:
@@ -65,9 +65,9 @@ class FrameRelay(GuardedStream):
             self._finish(out)
         return b"".join(out)
 
-    def _matched(self, match: TextMatch, data: bytes) -> bytes:
-        """What is sent for an event that fits a template (``data``, with its blank line); "" if it must be read in
-        full: then nothing may have been noted of it.
+    def _matched(self, match: TextMatch, data: bytes, blank: bytes) -> bytes:
+        """What is sent for an event that fits a template (``data``, and what it lacks of its blank line); "" if it must
+        be read in full: then nothing may have been noted of it.
         """
         raise NotImplementedError
 

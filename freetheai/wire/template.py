@@ -24,6 +24,8 @@ MAX_LEARNED: Final = 16
 # Longest value of a volatile member (bytes).
 MAX_HOLE_BYTES: Final = 64
 BLANK: Final = b"\n\n"
+# A read of more than this is looked at for further events before it is taken for one.
+_LARGE_READ_BYTES: Final = 512
 _STRING: Final = re.compile(rb'[ \t]*("(?:[^"\\]|\\.)*")', re.DOTALL)
 
 
@@ -94,6 +96,8 @@ class TextTemplates:
         if template is None:
             return None
         tail = template.read_tail if is_read else template.tail
+        if is_read and len(data) > _LARGE_READ_BYTES and data.find(BLANK) < len(data) - 2:
+            return None
         if data.startswith(template.head) and data.endswith(tail):
             quoted = data[len(template.head) - 1 : len(data) - len(tail) + 1]
             number = _count_on(template, data, is_read) if template.next_number >= 0 else None

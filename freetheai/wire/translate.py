@@ -134,11 +134,10 @@ class Translation(GuardedStream):
         encode = self._encode
         out: list[bytes] = []
         for event in events:
-            kind = type(event)
-            if kind is BlockDelta:
+            if type(event) is BlockDelta:
                 self.has_output = True
-                self.output_chars += len(event.text)  # type: ignore[union-attr]
-            elif kind is BlockStart:
+                self.output_chars += len(event.text)
+            elif isinstance(event, BlockStart):
                 self.has_output = True
             elif isinstance(event, Failed):
                 self.failure = event.failure

@@ -56,6 +56,9 @@ def make_program(
         return made[-1]
 
     yield make
+    # Those whose databases are gone take seconds to say goodbye: all at the same time.
     for program, members in made:
         members.close()
+        program.ask_to_stop()
+    for program, _ in made:
         program.stop()

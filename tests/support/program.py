@@ -34,6 +34,7 @@ class Program:
         self.sections = everything
         self.log_file = folder / "log.txt"
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_asked_to_stop = False
 
     @property
     def url(self) -> str:
@@ -53,6 +54,7 @@ class Program:
         self.config.write_text("\n".join(_table(name, entries) for name, entries in sections.items()))
 
     def start(self) -> None:
+        self._is_asked_to_stop = False
         with self.log_file.open("ab") as log:
             command = [sys.executable, "-m", "freetheai", "serve", "--config", str(self.config)]
             self._process = subprocess.Popen(command, stderr=log, stdout=log, env=_environment())
@@ -77,10 +79,16 @@ class Program:
         assert self._process is not None
         return self._process.wait(timeout_s)
 
+    def ask_to_stop(self) -> None:
+        """Begin to end it in good order, once."""
+        if self._process is not None and self._process.poll() is None and not self._is_asked_to_stop:
+            self._is_asked_to_stop = True
+            self.signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """End it in good order if it still runs."""
+        self.ask_to_stop()
         if self._process is not None and self._process.poll() is None:
-            self.signal(signal.SIGTERM)
             try:
                 self.wait()
             except subprocess.TimeoutExpired:

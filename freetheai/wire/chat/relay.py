@@ -75,8 +75,8 @@ class ChatRelay(FrameRelay):
     def _error(self, error: ApiError) -> bytes:
         return error_events(error)
 
-    def _matched(self, match: TextMatch, data: bytes) -> bytes:
-        del data
+    def _matched(self, match: TextMatch, data: bytes, blank: bytes) -> bytes:
+        del data, blank
         template, quoted, text, _ = match
         if template.key == "arguments" and not self._goes_on(template.owner, text):
             return b""

@@ -127,8 +127,8 @@ class MessagesRelay(FrameRelay):
         elif kind and self._has_started and "\n" not in kind:
             out.append(_written(value, data))
 
-    def _matched(self, match: TextMatch, data: bytes) -> bytes:
-        del data
+    def _matched(self, match: TextMatch, data: bytes, blank: bytes) -> bytes:
+        del data, blank
         template, quoted, text, _ = match
         index, piece = template.owner
         block = self._open

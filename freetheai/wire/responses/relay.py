@@ -72,7 +72,7 @@ class ResponsesRelay(ItemRelay):
         self._tell(out, "response.failed", {"response": failed(self._response, error, output, usage)})
         return b"".join(out) + error_tail(error)
 
-    def _matched(self, match: TextMatch, data: bytes) -> bytes:
+    def _matched(self, match: TextMatch, data: bytes, blank: bytes) -> bytes:
         """A delta like an earlier one of a part that is still open, with our number."""
         (index, item, part), text, number = match[0].owner, match[2], match[3]
         if number is None or item.done is not None or part.is_told or self._by_index.get(index) is not item:
@@ -81,7 +81,7 @@ class ResponsesRelay(ItemRelay):
         start, stop = number
         wanted = b"%d" % self._sequence
         self._sequence += 1
-        return data if data[start:stop] == wanted else data[:start] + wanted + data[stop:]
+        return data + blank if data[start:stop] == wanted else data[:start] + wanted + data[stop:] + blank
 
     def _frame(self, frame: Frame, out: list[bytes]) -> None:
         if frame.data.strip() == b"[DONE]":
