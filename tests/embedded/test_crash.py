@@ -19,9 +19,12 @@ from support.embedded_run import ALL, REDIS, child_pids, redis_says, running
 from support.on_loop import eventually, on_loop
 
 OWNER = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from freetheai.embedded import EmbeddedServices, Wanted
+
+# Whoever runs the tests in the background has it ignored, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def main():
     services = EmbeddedServices(Path(sys.argv[1]), Wanted(True, True, True), lambda line: None)
@@ -71,7 +74,7 @@ async def test_the_next_start_need_not_wait_for_the_killed_owner_s_children(tmp_
 async def test_an_interrupted_owner_leaves_no_process_and_no_lock(tmp_path, owner):
     pids = child_pids(tmp_path)
     owner.send_signal(signal.SIGINT)
-    await asyncio.to_thread(owner.wait)
+    await asyncio.to_thread(owner.wait, 60)
     assert not any(psutil.pid_exists(pid) for pid in pids.values())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "mongodb", "redis"]
 
