@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from freetheai.wire.error_body import ErrorFields, failure_from
 from freetheai.wire.events import FailureKind, UpstreamFailure
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.sse import Frame, SseSplitter, read_frame
@@ -81,6 +82,10 @@ class FrameRelay(GuardedStream):
     def _fail(self, kind: FailureKind, message: str) -> None:
         if self.failure is None:
             self.failure = UpstreamFailure(kind=kind, phase="stream", message=message)
+
+    def _fail_as(self, fields: ErrorFields) -> None:
+        if self.failure is None:
+            self.failure = failure_from(fields)
 
 
 class HeadSplice:

@@ -1,6 +1,6 @@
 """Decode Chat Completions answers, streams and plain ones, into events.
 
-Strategy: ``SseSplitter`` cuts frames, each frame is one JSON chunk, a chunk's choice 0 becomes pieces for
+Strategy: ``FrameDecoder`` cuts frames, each frame is one JSON chunk, a chunk's choice 0 becomes pieces for
 ``BlockQueue`` and ``CallTracker``, which know order and identity. A plain answer is read as one chunk whose delta is
 the message, so both ways agree by construction. State: what is open, the finish word, the last usage; nothing else is
 kept.
@@ -39,55 +39,36 @@ from freetheai.wire.chat.parts import (
     usage_of,
     whole_calls,
 )
+from freetheai.wire.decoding import FrameDecoder
 from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
-from freetheai.wire.events import Event, Failed, FailureKind, Finish, ResponseStart, UpstreamFailure, Usage
+from freetheai.wire.events import Event, Failed, Finish, ResponseStart, UpstreamFailure, Usage
 from freetheai.wire.formats import Quirks
 from freetheai.wire.jsontext import loads
 from freetheai.wire.request import ChatRequest
-from freetheai.wire.sse import Frame, SseSplitter, read_frame
-from freetheai.wire.template import TextMatch, TextTemplates
+from freetheai.wire.sse import Frame
+from freetheai.wire.template import TextMatch
 from freetheai.wire.think import ThinkSplitter
 from freetheai.wire.toolcalls import answer_seed, changed_names, custom_input, tool_sent_name
 
 DONE: Final = b"[DONE]"
 
 
-class ChatDecoder:
+class ChatDecoder(FrameDecoder):
     """One stream of chunks. See ``formats.StreamDecoder``."""
 
     def __init__(self, request: ChatRequest, quirks: Quirks) -> None:
+        super().__init__(VOLATILE)
         self._request = request
-        self._splitter = SseSplitter()
         self._blocks = BlockQueue()
         self._names = changed_names(request)
         self._calls = CallTracker(frozenset(tool_sent_name(tool) for tool in request.tools))
         self._custom_names = frozenset(tool_sent_name(tool) for tool in request.tools if tool.custom)
         self._think = ThinkSplitter() if quirks.raw_think else None
-        self._templates = TextTemplates(VOLATILE)
         self._has_started = False
-        self._is_over = False
         self._is_whole = False
         self._finish_word = ""
         self._usage: Usage | None = None
         self._seen: set[str] = set()
-
-    def feed(self, data: bytes) -> list[Event]:
-        """Events completed by ``data``; nothing after the end."""
-        events: list[Event] = []
-        if self._is_over:
-            return events
-        match = self._templates.match
-        if self._splitter.is_idle and (whole := match(data, True)) is not None:
-            self._matched(whole, events)
-            return events
-        for text in self._splitter.texts(data):
-            if (found := match(text, False)) is not None:
-                self._matched(found, events)
-            elif (frame := read_frame(text)) is not None:
-                self._frame(frame, events)
-        if self._splitter.is_overflowing:
-            self._fail(events, "too_large", "an event is larger than can be read")
-        return events
 
     def end(self) -> list[Event]:
         """The upstream closed: a good end if it said so, else ``Failed``."""
@@ -302,16 +283,6 @@ class ChatDecoder:
             if call.name and not call.is_announced:
                 self._announce(call, events)
         self._blocks.close_all(events)
-
-    def _fail(self, events: list[Event], kind: FailureKind, message: str) -> None:
-        if not self._is_over:
-            self._is_over = True
-            events.append(Failed(UpstreamFailure(kind=kind, phase="stream", message=message)))
-
-    def _fail_as(self, events: list[Event], fields: ErrorFields) -> None:
-        if not self._is_over:
-            self._is_over = True
-            events.append(Failed(failure_from(fields)))
 
 
 def decode_body(data: bytes, request: ChatRequest, quirks: Quirks) -> list[Event]:

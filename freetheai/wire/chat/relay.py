@@ -45,7 +45,7 @@ from freetheai.wire.chat.parts import (
     plain_text_key,
     usage_of,
 )
-from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
+from freetheai.wire.error_body import ErrorFields, error_fields
 from freetheai.wire.formats import Stamp
 from freetheai.wire.jsontext import loads
 from freetheai.wire.relay import FrameRelay, HeadSplice, without
@@ -364,10 +364,6 @@ class ChatRelay(FrameRelay):
     def _written(self, chunk: dict[str, Any], choices: list[dict[str, Any]]) -> bytes:
         members = self._edited(without(chunk, _NO_USAGE if chunk.get("usage") is not None else ()))
         return _event({**members, "choices": choices})
-
-    def _fail_as(self, fields: ErrorFields) -> None:
-        if self.failure is None:
-            self.failure = failure_from(fields)
 
 
 def _event(chunk: dict[str, Any]) -> bytes:

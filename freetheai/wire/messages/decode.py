@@ -1,6 +1,6 @@
 """Decode Messages answers, streams and plain ones, into events.
 
-Strategy: ``SseSplitter`` cuts frames, each frame's JSON is dispatched by its ``type``; blocks go through
+Strategy: ``FrameDecoder`` cuts frames, each frame's JSON is dispatched by its ``type``; blocks go through
 ``BlockQueue``, which puts into order what a server lets overlap. A plain answer is read as the events it would have
 been streamed as, so both ways agree by construction. State: the open blocks by their upstream index, the stop reason,
 the counts.
@@ -22,14 +22,15 @@ from typing import Any, Final
 
 from freetheai.wire import finish
 from freetheai.wire.blocks import BlockQueue, OpenBlock
+from freetheai.wire.decoding import FrameDecoder
 from freetheai.wire.error_body import ErrorFields, error_fields, failure_from, is_error_body
-from freetheai.wire.events import Event, Failed, FailureKind, Finish, FinishReason, ResponseStart, UpstreamFailure
+from freetheai.wire.events import Event, Failed, Finish, FinishReason, ResponseStart, UpstreamFailure
 from freetheai.wire.formats import Quirks
 from freetheai.wire.jsontext import dumps_text, is_json, loads
 from freetheai.wire.messages.schema_tool import SCHEMA_TOOL, may_be_schema_tool
 from freetheai.wire.request import ChatRequest
-from freetheai.wire.sse import Frame, SseSplitter, read_frame
-from freetheai.wire.template import TextMatch, TextTemplates
+from freetheai.wire.sse import Frame
+from freetheai.wire.template import TextMatch
 from freetheai.wire.toolcalls import answer_seed, changed_names, custom_input, made_call_id, tool_sent_name
 from freetheai.wire.usage import from_messages
 
@@ -66,14 +67,13 @@ class _Block:
         return self.is_stopped or (self.size > 0 and is_json(self.text()))
 
 
-class MessagesDecoder:
+class MessagesDecoder(FrameDecoder):
     """One stream. See ``formats.StreamDecoder``."""
 
     def __init__(self, request: ChatRequest, quirks: Quirks) -> None:
         del quirks
+        super().__init__()
         self._request = request
-        self._splitter = SseSplitter()
-        self._templates = TextTemplates()
         self._queue = BlockQueue()
         self._names = changed_names(request)
         self._custom_names = frozenset(tool_sent_name(tool) for tool in request.tools if tool.custom)
@@ -82,29 +82,10 @@ class MessagesDecoder:
         self._calls: list[_Block] = []
         self._counts: dict[str, Any] = {}
         self._has_started = False
-        self._is_over = False
         self._word = ""
         self._stop_sequence = ""
         self._seed = ""
         self._ids: set[str] = set()
-
-    def feed(self, data: bytes) -> list[Event]:
-        """Events completed by ``data``; nothing after the end."""
-        events: list[Event] = []
-        if self._is_over:
-            return events
-        match = self._templates.match
-        if self._splitter.is_idle and (whole := match(data, True)) is not None:
-            self._matched(whole, events)
-            return events
-        for text in self._splitter.texts(data):
-            if (found := match(text, False)) is not None:
-                self._matched(found, events)
-            elif (frame := read_frame(text)) is not None:
-                self._frame(frame, events)
-        if self._splitter.is_overflowing:
-            self._fail(events, "too_large", "an event is larger than can be read")
-        return events
 
     def end(self) -> list[Event]:
         """The upstream closed: a good end if it gave a stop reason, else ``Failed``."""
@@ -344,16 +325,6 @@ class MessagesDecoder:
             events.append(usage)
         reason = settled(reason, has_calls=bool(self._calls))
         events.append(Finish(reason, self._stop_sequence if reason == "stop_sequence" else ""))
-
-    def _fail(self, events: list[Event], kind: FailureKind, message: str) -> None:
-        if not self._is_over:
-            self._is_over = True
-            events.append(Failed(UpstreamFailure(kind=kind, phase="stream", message=message)))
-
-    def _fail_as(self, events: list[Event], fields: ErrorFields) -> None:
-        if not self._is_over:
-            self._is_over = True
-            events.append(Failed(failure_from(fields)))
 
 
 _EVENTS: Final = frozenset(

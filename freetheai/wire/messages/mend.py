@@ -174,8 +174,14 @@ def with_model(data: bytes, value: Value, wanted: Value) -> bytes:
     old, new = value.get("message"), wanted["message"]
     if not isinstance(old, dict) or not isinstance(old.get("model"), str):
         return b""
-    written = orjson.dumps(old["model"])
-    if data.count(written) != 1:
+    quoted = orjson.dumps(old["model"])
+    if data.count(quoted) != 1:
         return b""
-    exchanged = data.replace(written, orjson.dumps(new["model"]))
+    exchanged = data.replace(quoted, orjson.dumps(new["model"]))
     return exchanged if orjson.loads(exchanged) == wanted else b""
+
+
+def written(value: Value, data: bytes) -> bytes:
+    """An event: ``data`` if that is still what it says, else ``value`` anew."""
+    name: str = value["type"]
+    return b"event: " + name.encode() + b"\ndata: " + (data or orjson.dumps(value)) + b"\n\n"

@@ -22,7 +22,7 @@ import orjson
 
 from freetheai.errors import ApiError
 from freetheai.wire import finish
-from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
+from freetheai.wire.error_body import ErrorFields, error_fields
 from freetheai.wire.formats import Quirks, Stamp
 from freetheai.wire.jsontext import dumps_text, is_json, loads
 from freetheai.wire.messages.decode import MAX_ARGUMENT_CHARS, merge_counts, plain_delta_key, reason_of, settled
@@ -40,6 +40,7 @@ from freetheai.wire.messages.mend import (
     relayed_signature,
     stop_word,
     with_model,
+    written,
 )
 from freetheai.wire.relay import FrameRelay, without
 from freetheai.wire.request import ChatRequest
@@ -125,7 +126,7 @@ class MessagesRelay(FrameRelay):
         elif value.get("error"):
             self._fail_as(error_fields(value))
         elif kind and self._has_started and "\n" not in kind:
-            out.append(_written(value, data))
+            out.append(written(value, data))
 
     def _matched(self, match: TextMatch, data: bytes, blank: bytes) -> bytes:
         del data, blank
@@ -164,7 +165,7 @@ class MessagesRelay(FrameRelay):
         self._has_started = True
         sent = mended_message(message, self._stamp)
         whole = {**without(value, HIDDEN_FIELDS), "message": sent}
-        out.append(_written(whole, with_model(data, value, whole)))
+        out.append(written(whole, with_model(data, value, whole)))
 
     def _begin(self, out: list[bytes]) -> None:
         if not self._has_started:
@@ -173,7 +174,7 @@ class MessagesRelay(FrameRelay):
 
     def _ping(self, value: Value, data: bytes, out: list[bytes]) -> None:
         if self._has_started:
-            out.append(_written(value, data) if value.keys() == {"type"} else PING)
+            out.append(written(value, data) if value.keys() == {"type"} else PING)
 
     def _error_event(self, value: Value, data: bytes, out: list[bytes]) -> None:
         del data, out
@@ -207,9 +208,7 @@ class MessagesRelay(FrameRelay):
             self._replay(out)
 
     def _must_wait(self, block: OpenBlock) -> bool:
-        if not block.is_call:
-            return False
-        return not (block.size and is_json(block.text())) and not block.filled
+        return block.is_call and not block.filled and not (block.size and is_json(block.text()))
 
     def _hold(self, value: Value, data: bytes) -> None:
         self._held.append((value, data))
@@ -257,7 +256,7 @@ class MessagesRelay(FrameRelay):
             self._open = None
             return
         whole = {**value, "index": block.index, "content_block": sent}
-        out.append(_written(whole, data if whole == value else b""))
+        out.append(written(whole, data if whole == value else b""))
         for delta in deltas:
             self._delta({"type": "content_block_delta", "index": index, "delta": delta}, b"", index, out)
 
@@ -302,7 +301,7 @@ class MessagesRelay(FrameRelay):
         if isinstance(text, str):
             self._note(block, kind, text)
         whole = value if value.get("index") == block.index else {**value, "index": block.index}
-        out.append(_written(whole, data if whole is value else b""))
+        out.append(written(whole, data if whole is value else b""))
 
     def _opened_for(self, kind: str, index: int, out: list[bytes]) -> OpenBlock | None:
         """A block for a delta that has none of its kind open; None if it can't be known which."""
@@ -332,22 +331,17 @@ class MessagesRelay(FrameRelay):
         if block is None:
             return
         if block.filled:
-            delta = {"type": "input_json_delta", "partial_json": block.filled}
-            self._delta(
-                {"type": "content_block_delta", "index": block.upstream_index, "delta": delta},
-                b"",
-                block.upstream_index,
-                out,
-            )
+            delta, index = {"type": "input_json_delta", "partial_json": block.filled}, block.upstream_index
+            self._delta({"type": "content_block_delta", "index": index, "delta": delta}, b"", index, out)
         if block.signature is not None:
-            out.append(_written(*relayed_signature(block, self._stamp.origin)))
+            out.append(written(*relayed_signature(block, self._stamp.origin)))
         if block.is_call and block.size and not is_json(block.text()):
             self._has_broken_call = True
         self._open = None
         if block.is_call and value is None:
             self._closed_calls.add(block.upstream_index)
         whole = {**(value or {"type": "content_block_stop"}), "index": block.index}
-        out.append(_written(whole, data if whole == value else b""))
+        out.append(written(whole, data if whole == value else b""))
 
     def _message_delta(self, value: Value, data: bytes, out: list[bytes]) -> None:
         del out
@@ -369,7 +363,7 @@ class MessagesRelay(FrameRelay):
         self._word = word or self._word
 
     def _message_stop(self, value: Value, data: bytes, out: list[bytes]) -> None:
-        self._complete(out, is_marked=True, stop=_written(value, data))
+        self._complete(out, is_marked=True, stop=written(value, data))
 
     def _complete(self, out: list[bytes], *, is_marked: bool, stop: bytes = b"") -> None:
         if not self._word and not is_marked:
@@ -401,14 +395,4 @@ class MessagesRelay(FrameRelay):
             known = replace(known, in_total=estimated_usage(self.request, 0).in_total)
         is_counted = known == self.usage and bool(data)
         whole = mended_ending(value, stop_word(self._word, has_calls=self._has_calls), known, is_counted=is_counted)
-        return _written(whole, data if whole == value else b"")
-
-    def _fail_as(self, fields: ErrorFields) -> None:
-        if self.failure is None:
-            self.failure = failure_from(fields)
-
-
-def _written(value: Value, data: bytes) -> bytes:
-    """An event: ``data`` if that is still what it says, else ``value`` anew."""
-    name: str = value["type"]
-    return b"event: " + name.encode() + b"\ndata: " + (data or orjson.dumps(value)) + b"\n\n"
+        return written(whole, data if whole == value else b"")

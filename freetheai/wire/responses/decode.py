@@ -1,6 +1,6 @@
 """Decode Responses answers, streams and plain ones, into events.
 
-Strategy: ``SseSplitter`` cuts frames; an event is dispatched on its ``type`` to the item it names by ``output_index``,
+Strategy: ``FrameDecoder`` cuts frames; an event is dispatched on its ``type`` to the item it names by ``output_index``,
 and the item opens, feeds and closes blocks of ``BlockQueue``, which brings parallel ones into order. Whole items
 (``done`` events, the output of the terminal event, a plain answer) are read by the same code, for what no delta told.
 
@@ -21,11 +21,11 @@ from typing import Any, Final
 
 from freetheai.wire import finish
 from freetheai.wire.blocks import BlockQueue
+from freetheai.wire.decoding import FrameDecoder
 from freetheai.wire.error_body import ErrorFields, error_fields, failure_from, is_error_body
 from freetheai.wire.events import (
     Event,
     Failed,
-    FailureKind,
     Finish,
     FinishReason,
     ResponseStart,
@@ -36,8 +36,8 @@ from freetheai.wire.formats import Quirks
 from freetheai.wire.jsontext import loads
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.responses.reading import ItemReader, Reading, part_index
-from freetheai.wire.sse import Frame, SseSplitter, read_frame
-from freetheai.wire.template import TextMatch, TextTemplates, volatile
+from freetheai.wire.sse import Frame
+from freetheai.wire.template import TextMatch, volatile
 from freetheai.wire.toolcalls import answer_seed
 from freetheai.wire.usage import from_responses
 
@@ -58,20 +58,18 @@ _DELTAS: Final = {
 MAX_ITEMS: Final = 1024
 
 
-class ResponsesDecoder:
+class ResponsesDecoder(FrameDecoder):
     """One stream. See ``formats.StreamDecoder``."""
 
     def __init__(self, request: ChatRequest, quirks: Quirks) -> None:
         del quirks
+        super().__init__(VOLATILE)
         self._request = request
-        self._splitter = SseSplitter()
-        self._templates = TextTemplates(VOLATILE)
         self._blocks = BlockQueue()
         self._reading = Reading(request, self._blocks)
         self._items: list[ItemReader] = []
         self._by_index: dict[int, ItemReader] = {}
         self._has_started = False
-        self._is_over = False
         self._by_type: dict[str, Callable[[Json, list[Event]], None]] = {
             "response.created": self._begin,
             "response.in_progress": self._begin,
@@ -90,24 +88,6 @@ class ResponsesDecoder:
             "response.failed": self._end_event,
             "response.cancelled": self._end_event,
         }
-
-    def feed(self, data: bytes) -> list[Event]:
-        """Events completed by ``data``; nothing after the end."""
-        events: list[Event] = []
-        if self._is_over:
-            return events
-        match = self._templates.match
-        if self._splitter.is_idle and (whole := match(data, True)) is not None:
-            self._matched(whole, events)
-            return events
-        for text in self._splitter.texts(data):
-            if (found := match(text, False)) is not None:
-                self._matched(found, events)
-            elif (frame := read_frame(text)) is not None:
-                self._frame(frame, events)
-        if self._splitter.is_overflowing:
-            self._fail(events, "too_large", "an event is larger than can be read")
-        return events
 
     def end(self) -> list[Event]:
         """The upstream closed: ``Failed``, unless what waited was the end."""
@@ -295,16 +275,6 @@ class ResponsesDecoder:
         if usage is not None:
             events.append(usage)
         events.append(Finish(finish.settled(reason, has_calls=any(reader.is_call for reader in readers))))
-
-    def _fail(self, events: list[Event], kind: FailureKind, message: str) -> None:
-        if not self._is_over:
-            self._is_over = True
-            events.append(Failed(UpstreamFailure(kind=kind, phase="stream", message=message)))
-
-    def _fail_as(self, events: list[Event], fields: ErrorFields) -> None:
-        if not self._is_over:
-            self._is_over = True
-            events.append(Failed(failure_from(fields)))
 
 
 def finish_reason(response: Json) -> FinishReason:

@@ -17,7 +17,7 @@ from typing import Final
 
 from freetheai.errors import ApiError
 from freetheai.wire import finish
-from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
+from freetheai.wire.error_body import ErrorFields, error_fields
 from freetheai.wire.events import FinishReason
 from freetheai.wire.formats import Stamp
 from freetheai.wire.jsontext import loads
@@ -276,7 +276,3 @@ class ResponsesRelay(ItemRelay):
         self._pass(
             event, frame, out, {"output_index": item.index, **({"item_id": item.item_id} if "item_id" in event else {})}
         )
-
-    def _fail_as(self, fields: ErrorFields) -> None:
-        if self.failure is None:
-            self.failure = failure_from(fields)
