@@ -24,7 +24,8 @@ class Verdict:
     ``retry_after_s``: the provider's own wait in seconds, None if it named none (the cool-down is then configured).
     ``retry_elsewhere``: another credential, provider or alias may serve it while nothing was sent. ``text``: words for
     the client beyond the row's own (numbers of a context error; never the provider's sentence). ``needs_staff``: only
-    the operator can mend it (credential, balance, model gone).
+    the operator can mend it (credential, balance, model gone). ``is_window``: a quota window of the credential's plan
+    is used up (see ``CodeRule``).
     """
 
     row: ErrorSpec
@@ -33,6 +34,7 @@ class Verdict:
     retry_after_s: float | None = None
     text: str = ""
     needs_staff: bool = False
+    is_window: bool = False
 
 
 RetryAfter = Callable[[UpstreamFailure, float], float | None]
@@ -40,12 +42,17 @@ RetryAfter = Callable[[UpstreamFailure, float], float | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeRule:
-    """One provider code and what it means; ``retry_after(failure, now_s)`` reads a wait that only this code carries."""
+    """One provider code and what it means; ``retry_after(failure, now_s)`` reads a wait that only this code carries.
+
+    ``is_window`` declares a quota window (five hours, a week, a day): only its reset helps. All processes remember it
+    for the credential, and ``row`` is what members are told once all credentials are in one. Needs the scope ``key``.
+    """
 
     row: ErrorSpec
     scope: Scope
     retry_elsewhere: bool = True
     needs_staff: bool = False
+    is_window: bool = False
     retry_after: RetryAfter | None = None
     default_retry_after_s: float | None = None
 

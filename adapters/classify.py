@@ -76,6 +76,7 @@ def classify(failure: UpstreamFailure, codes: CodeTable, now_s: float) -> Verdic
         retry_after_s=_wait_s(rule, failure, now_s),
         text=_client_text(rule, failure),
         needs_staff=rule.needs_staff,
+        is_window=rule.is_window,
     )
 
 

@@ -21,8 +21,8 @@ REJECTED = CodeRule(row=errors.PAYLOAD_REJECTED, scope="request", retry_elsewher
 
 # Our account with the provider: key, permission, region, balance. Never the member's 401, 402 or 403.
 ACCOUNT = CodeRule(row=errors.PROVIDER_UNAVAILABLE, scope="key", needs_staff=True, default_retry_after_s=STAFF_WAIT_S)
-# A plan's window is used up: only waiting helps.
-WINDOW = CodeRule(row=errors.PROVIDER_UNAVAILABLE, scope="key", default_retry_after_s=WINDOW_WAIT_S)
+# A window of the credential's plan is used up: only its reset helps.
+WINDOW = CodeRule(row=errors.PROVIDER_UNAVAILABLE, scope="key", is_window=True, default_retry_after_s=WINDOW_WAIT_S)
 DAY = CodeRule(row=errors.RATE_LIMIT, scope="key", default_retry_after_s=WINDOW_WAIT_S)
 
 # Too much at once, by us (rate) or by all (overload).

@@ -21,7 +21,7 @@ from freetheai.bus import NoticeNotSent
 from freetheai.store.audit import Audit, AuditRow
 from freetheai.store.keys import ActiveKeyExists, Key, Keys
 from freetheai.store.mongo import Store
-from freetheai.store.users import Overrides, User, Users, UserUpdate
+from freetheai.store.users import Overrides, SignUp, User, Users, UserUpdate
 
 _logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class UserChange:
     """What to change about a user; None leaves it as it is.
 
     ``paused_reason`` pauses (may be empty), ``is_unpaused`` ends that. ``is_checked_in`` True notes today's check-in,
-    False takes it away. ``overrides``: limits by name, None gives the tier's back.
+    False takes it away. ``overrides``: limits by name, None gives the tier's back. ``signup``: what the owner said.
     """
 
     name: str | None = None
@@ -79,6 +79,7 @@ class UserChange:
     add_roles: Sequence[str] = ()
     remove_roles: Sequence[str] = ()
     overrides: Mapping[str, int | None] = field(default_factory=dict)
+    signup: SignUp | None = None
 
 
 class Accounts:
@@ -111,6 +112,10 @@ class Accounts:
         """Every key the user ever had, the newest first."""
         return await self._keys.list_of(user_id)
 
+    async def find_active_key(self, user_id: str) -> Key | None:
+        """The one key of the user that is good."""
+        return await self._keys.find_active(user_id)
+
     async def find_keys(self, text: str) -> list[Key]:
         """The keys that ``text`` names, a key in clear or its prefix as shown; the newest first."""
         text = text.strip().rstrip("….")
@@ -122,15 +127,22 @@ class Accounts:
         return await self._keys.list_with_prefix(text)
 
     async def issue_key(
-        self, user_id: str, *, actor: str, change: UserChange | None = None, rotate: bool = False
+        self,
+        user_id: str,
+        *,
+        actor: str,
+        change: UserChange | None = None,
+        rotate: bool = False,
+        reason: str = "rotated",
     ) -> IssuedKey:
         """Make a key for ``user_id``; the account is made where there is none, and changed as ``change`` says.
 
-        With ``rotate`` the key the user has dies first; without it the user must have none (``HasKey``).
+        With ``rotate`` the key the user has dies first, for ``reason``; without it there must be none (``HasKey``).
         """
         change = change or UserChange()
         _check_user_id(user_id)
         _check_change(change)
+        _check_text("reason", reason, MAX_REASON_CHARS)
         standing = await self._keys.find_active(user_id)
         if standing is not None and not rotate:
             raise HasKey(f"user {user_id!r} has a key already ({standing['key_prefix']}…)")
@@ -138,7 +150,7 @@ class Accounts:
         await self._users.ensure(_new_user(user_id, now))
         await self._apply(user_id, change, now)
         if standing is not None:
-            await self._end_key(standing, "rotated", now)
+            await self._end_key(standing, reason, now)
         key = ids.new_key()
         issued = IssuedKey(key, ids.display_prefix(key), user_id, now)
         await self._add_key(issued)
@@ -256,6 +268,7 @@ def _fields(change: UserChange) -> dict[str, Any]:
         "invites": change.invites,
         "paused_reason": change.paused_reason,
         "roles": None if change.roles is None else list(dict.fromkeys(change.roles)),
+        "signup": change.signup,
     }
     fields: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if change.is_unpaused:
@@ -269,6 +282,8 @@ def _details(change: UserChange) -> dict[str, Any]:
     """What was asked for, for the audit: only what was said."""
     details = _fields(change)
     details.pop("last_checkin_day", None)
+    # What people write of themselves stands in one place only.
+    details.pop("signup", None)
     if change.is_checked_in is not None:
         details["is_checked_in"] = change.is_checked_in
     lists = {"add_roles": change.add_roles, "remove_roles": change.remove_roles}
@@ -286,6 +301,9 @@ def _check_user_id(user_id: str) -> None:
 def _check_change(change: UserChange) -> None:
     _check_text("name", change.name or "", MAX_NAME_CHARS)
     _check_text("reason", change.paused_reason or "", MAX_REASON_CHARS)
+    if change.signup is not None:
+        _check_text("use case", change.signup["use_case"], MAX_REASON_CHARS)
+        _check_text("disclosure", change.signup["disclosure"], MAX_REASON_CHARS)
     roles = (*(change.roles or ()), *change.add_roles, *change.remove_roles)
     for role in roles:
         _check_text("role", role, MAX_NAME_CHARS)

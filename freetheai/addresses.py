@@ -4,6 +4,7 @@ Rules:
 - `X-Forwarded-For` counts only when the connection comes from a trusted proxy, and is walked from the right, over
   further trusted proxies, to the first address that is none: what stands left of it anyone may have written;
 - an IPv4 address written as IPv6 (`::ffff:1.2.3.4`) is that IPv4 address;
+- where callers are counted, an IPv6 address stands for its /64, which is what one subscriber has;
 - ten thousand bans cost as much as ten: a look-up per prefix length that occurs, not per ban.
 """
 
@@ -16,6 +17,7 @@ Network = IPv4Network | IPv6Network
 
 # A forged header may be long; nobody stands behind more proxies than this.
 _MAX_HOPS = 32
+_SUBSCRIBER_BITS = 64
 
 
 def parse_address(text: str) -> Address | None:
@@ -39,6 +41,8 @@ def _parse(text: str) -> Address | None:
     return address
 
 
+# All bans are read again now and then: parsing ten thousand takes 50 ms, finding them here one.
+@lru_cache(maxsize=32_768)
 def parse_network(text: str) -> Network:
     """An address or CIDR as a network, mapped IPv4 unwrapped, host bits dropped; ValueError says what is wrong."""
     network = ip_network(text.strip(), strict=False)
@@ -47,6 +51,15 @@ def parse_network(text: str) -> Network:
         if mapped is not None:
             return IPv4Network((int(mapped), network.prefixlen - 96))
     return network
+
+
+@lru_cache(maxsize=4096)
+def subscriber_of(text: str) -> str:
+    """What the address ``text`` is counted as: itself, of IPv6 its /64 (``2001:db8:1:2::/64``); "" for what is none."""
+    address = _parse(text)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((int(address), _SUBSCRIBER_BITS), strict=False))
+    return "" if address is None else str(address)
 
 
 def is_within(address: Address, networks: Iterable[Network]) -> bool:

@@ -7,7 +7,7 @@ fills in ``Visitor.owner``; those after it may rely on that. Catalog and health 
 import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from freetheai import clock, errors
@@ -15,10 +15,11 @@ from freetheai.addresses import NetworkSet
 from freetheai.errors import ApiError
 from freetheai.ids import has_valid_checksum, hash_key
 from freetheai.limits import FailedKeys
+from freetheai.membership import MembershipSource, StoredMembership
 from freetheai.store.directory import Directory, Owner
 from freetheai.store.mongo import StoreUnavailable
 
-# Keys of one request that are looked at: there are three headers to send one in.
+# Keys of one request that are looked up, and that count when none is valid: there are three headers to send one in.
 MAX_KEYS: Final = 4
 _HOW_TO_SEND: Final = "Send the exact key from /signup as `Authorization: Bearer YOUR_KEY`"
 
@@ -60,13 +61,14 @@ class Visitor:
 
 @dataclass(slots=True)
 class House:
-    """What the gates ask: the accounts, the wrong keys of late, the bans, and which gates are on."""
+    """What the gates ask: accounts, wrong keys of late, bans, which gates are on, and who is in the server."""
 
     directory: Directory
     failed_keys: FailedKeys
     settings: GateSettings
     banned_networks: NetworkSet
     banned_clients: "ClientBans"
+    membership: MembershipSource = field(default_factory=StoredMembership)
 
 
 class ClientBans:
@@ -98,7 +100,8 @@ def client_not_banned(visitor: Visitor, house: House) -> None:
 
 async def key_is_valid(visitor: Visitor, house: House) -> None:
     """Gate 3: the first of the keys presented that is valid counts; wrong ones count against the address."""
-    digests = [hash_key(key) for key in visitor.keys[:MAX_KEYS] if has_valid_checksum(key)]
+    possible = [key for key in visitor.keys if has_valid_checksum(key)]
+    digests = [hash_key(key) for key in possible[:MAX_KEYS]]
     wait_s = house.failed_keys.wait_s(visitor.address)
     if wait_s:
         # Not looked up, or guessing would go on. A key that was good before is no guess: behind one address there may
@@ -153,15 +156,27 @@ def owner_not_paused(visitor: Visitor, house: House) -> None:
         raise ApiError(errors.USER_PAUSED, f"{text} Reason: {reason}" if reason else text)
 
 
-def owner_is_member(visitor: Visitor, house: House) -> None:
-    """Gate 5: unknown is an error of ours, never a guess."""
+def owner_is_member(visitor: Visitor, house: House) -> Awaitable[None] | None:
+    """Gate 5: unknown is an error of ours, never a guess. From here on the owner's roles are those of the source."""
     if not house.settings.membership:
-        return
-    is_member = visitor.get_owner().is_member
-    if is_member is None:
+        return None
+    seen = house.membership.peek(visitor.get_owner())
+    if seen is None:
+        return _look_for_member(visitor, house)
+    _take_member(visitor, seen)
+    return None
+
+
+async def _look_for_member(visitor: Visitor, house: House) -> None:
+    _take_member(visitor, await house.membership.find(visitor.get_owner()))
+
+
+def _take_member(visitor: Visitor, seen: Owner) -> None:
+    if seen.is_member is None:
         raise ApiError(errors.DISCORD_MEMBERSHIP_ERROR)
-    if not is_member:
+    if not seen.is_member:
         raise ApiError(errors.DISCORD_MEMBERSHIP_REQUIRED)
+    visitor.owner = seen
 
 
 def owner_has_checked_in(visitor: Visitor, house: House) -> None:
@@ -205,8 +220,6 @@ def describe_bad_key(keys: Sequence[str]) -> str:
 
 
 def _pasting_mistake(key: str) -> str:
-    if key[:7].lower() == "bearer " or key.lower() == "bearer":
-        return "The word `Bearer` stands there twice."
     if key[:1] in "\"'\u201c\u2018" or key[-1:] in "\"'\u201d\u2019":
         return "The key is in quotes."
     if key[:1] == "<" or key[-1:] == ">":
@@ -215,6 +228,13 @@ def _pasting_mistake(key: str) -> str:
         return "The key is wrapped in markdown."
     if key.startswith(("$", "YOUR_", "{{")):
         return "That is a placeholder, not a key."
+    if not key.isascii():
+        return "There is a character in the key that no key has, maybe an invisible one."
+    scheme, _, rest = key.partition(" ")
+    if scheme.lower() == "bearer":
+        return "The word `Bearer` stands there twice."
+    if rest.startswith("fta_") or (not scheme.startswith("fta_") and "fta_" in scheme):
+        return "Before the key stands `Bearer` and one space, nothing else."
     if any(character.isspace() for character in key):
         return "There are spaces inside the key."
     return ""

@@ -19,13 +19,14 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 
 from adapters import UnknownAdapterError
 from freetheai import __version__, clock, errors
 from freetheai.accounts import Accounts
-from freetheai.addresses import NetworkSet, parse_network
+from freetheai.addresses import NetworkSet
 from freetheai.admission import ClientBans, House
+from freetheai.app_bot import open_membership, start_bot
+from freetheai.app_notices import Hearing
 from freetheai.bus import Bus
 from freetheai.catalog import Catalog, CatalogFileError, load_catalog_files
 from freetheai.config import ProviderSettings, Settings
@@ -33,15 +34,16 @@ from freetheai.dependencies import Dependencies
 from freetheai.embedded import Addresses, EmbeddedError, EmbeddedServices, Wanted
 from freetheai.embedded.binaries import model_file
 from freetheai.errors import ApiError
+from freetheai.jobs import Jobs
 from freetheai.limits import FailedKeys, Limiter, RedisConnection, RedisFailure, open_redis
 from freetheai.limits.keeper import LeaseKeeper
-from freetheai.limits.windows import UsedWindows
+from freetheai.listening import CannotListen, Door, open_door, open_sockets
 from freetheai.metrics import Metrics
 from freetheai.moderation import Moderation, PatternsError
 from freetheai.providers import Providers
 from freetheai.routing import Router
-from freetheai.store.bans import Bans
 from freetheai.store.directory import Directory
+from freetheai.store.jobs import JobStore
 from freetheai.store.models import Models
 from freetheai.store.mongo import Store, StoreUnavailable
 from freetheai.store.usage import UsageStore
@@ -50,9 +52,9 @@ from freetheai.upstream import Upstream
 from freetheai.usage import Ledger
 from freetheai.window_sharing import WindowSharing
 from handlers.admin import make_admin_application
-from handlers.body import SERVER_BOUND_BYTES
-from handlers.health_document import HealthCache
+from handlers.public_data import open_public_data
 from handlers.routes import GatewayApplication
+from handlers.server import PublicServer
 from handlers.services import Services
 
 _logger = logging.getLogger(__name__)
@@ -62,9 +64,7 @@ MAX_TRANSFERS: Final = 4000
 LOCAL_PREFIX: Final = "loc"
 LOCAL_ALIAS: Final = "loc/smollm2-135m"
 _LOCAL_CATALOG: Final = Path(__file__).with_name("local_model.toml")
-_BANS_EVERY_S: Final = 10.0
 _LAG_EVERY_S: Final = 0.5
-_NOTICES_EVERY_S: Final = 0.1
 # After the drain's end, how long (seconds) broken-off answers may take to write their last event.
 _LAST_WORDS_S: Final = 2.0
 # Claude Code sends long lists of features in its headers.
@@ -100,8 +100,8 @@ class Gateway:
         self._stack = AsyncExitStack()
         self._tasks = TaskGroup()
         self._embedded: EmbeddedServices | None = None
-        self._bans: Bans | None = None
         self._sharing: WindowSharing | None = None
+        self._door: Door | None = None
         self._local_provider: dict[str, ProviderSettings] = {}
         self.parts: Parts | None = None
         # Called when a command asks for the configuration to be read again; whoever knows where it is sets it.
@@ -133,6 +133,8 @@ class Gateway:
     async def drain(self) -> None:
         """Refuse new requests, let running answers end; what is left after ``drain_seconds`` is ended with an error."""
         services = self.services
+        if self._door is not None:
+            await self._door.begin_drain()
         services.is_draining = True
         await services.running.ended(self._settings.server.drain_seconds)
         services.running.interrupt(ApiError(errors.DRAINING))
@@ -172,9 +174,14 @@ class Gateway:
         accounts = Accounts(store, bus.publish)
         catalog = await self._start_catalog(store, has_local_model=bool(addresses.model_url))
         services = await self._make_services(store, redis, catalog)
-        await self._start_notices(bus, redis, services, store)
+        self._stack.push_async_callback(open_membership(services, redis, bus))
+        hearing = Hearing(services, store, redis, bus, self._tasks)
+        self._sharing = hearing.sharing
+        await hearing.start(lambda: self.on_reload_notice())
+        self._stack.push_async_callback(bus.close)
         self._start_background(services)
         self.parts = Parts(services=services, store=store, accounts=accounts, public_port=self._listen(services))
+        self._stack.push_async_callback(start_bot(services, store, redis, accounts, bus))
 
     async def _start_embedded(self) -> Addresses:
         settings = self._settings
@@ -250,12 +257,15 @@ class Gateway:
         self._stack.push_async_callback(directory.close)
         upstream = Upstream(max_transfers=MAX_TRANSFERS)
         self._stack.callback(upstream.close)
+        jobs = Jobs(JobStore(store), providers, upstream, limiter)
+        self._stack.push_async_callback(jobs.close)
         moderation = await self._start_moderation(upstream)
         ledger = Ledger(UsageStore(store))
-        self._stack.push_async_callback(ledger.flush)
-        metrics = Metrics(
-            CollectorRegistry(), error_types={row.type for row in errors.ROWS.values()}, version=__version__
-        )
+        self._stack.push_async_callback(ledger.close)
+        error_types = {row.type for row in errors.ROWS.values()}
+        metrics = Metrics(CollectorRegistry(), error_types=error_types, version=__version__)
+        public = open_public_data(store, redis, settings.redis.prefix, providers, catalog, metrics)
+        self._stack.push_async_callback(public.close)
         pings = {"mongodb": store.ping, "redis": redis.ping, "discord": None}
         return Services(
             settings=settings,
@@ -272,11 +282,12 @@ class Gateway:
             keeper=LeaseKeeper(limiter, settings.limits.lease_seconds),
             providers=providers,
             router=Router(catalog, providers),
+            jobs=jobs,
             upstream=upstream,
             metrics=metrics,
             ledger=ledger,
             dependencies=Dependencies(pings, metrics),
-            health_cache=HealthCache(),
+            public=public,
             logger=logging.getLogger("freetheai"),
             started_s=clock.monotonic_s(),
         )
@@ -290,60 +301,7 @@ class Gateway:
             raise StartFailed(str(error)) from error
         return moderation
 
-    async def _start_notices(self, bus: Bus, redis: RedisConnection, services: Services, store: Store) -> None:
-        """Take over what other processes and commands change, and read everything anew after a gap."""
-        self._bans = Bans(store)
-        await self._read_bans(services)
-        directory, catalog = services.house.directory, services.catalog
-
-        def on_notice(kind: str, key: str) -> None:
-            if kind == "users":
-                directory.drop(key)
-            elif kind == "keys":
-                directory.drop_key(key)
-            elif kind == "models":
-                self._tasks.start(catalog.refresh(), "refresh the catalog")
-            elif kind == "bans":
-                self._tasks.start(self._read_bans(services), "read the bans")
-            elif kind == "config":
-                self.on_reload_notice()
-
-        def on_gap() -> None:
-            directory.clear()
-            self._tasks.start(catalog.refresh(), "refresh the catalog")
-            self._tasks.start(self._read_bans(services), "read the bans")
-
-        async def watch_notices() -> None:
-            while True:
-                directory.notices_live = bus.is_connected
-                await asyncio.sleep(_NOTICES_EVERY_S)
-
-        bus.subscribe(on_notice, on_gap)
-        self._sharing = WindowSharing(
-            services.providers, UsedWindows(redis, self._settings.redis.prefix), bus.publish, self._tasks
-        )
-        bus.subscribe(self._sharing.on_change, self._sharing.on_gap)
-        bus.start()
-        self._stack.push_async_callback(bus.close)
-        self._tasks.start(watch_notices(), "watch notices")
-
-    async def _read_bans(self, services: Services) -> None:
-        if self._bans is None:
-            return
-        try:
-            bans = await self._bans.all()
-        except StoreUnavailable:
-            return  # What was known goes on to hold.
-        networks = [(parse_network(ban["value"]), ban["reason"]) for ban in bans if ban["kind"] == "ip"]
-        services.house.banned_networks = NetworkSet(networks)
-        services.house.banned_clients = ClientBans([ban["value"] for ban in bans if ban["kind"] == "client"])
-
     def _start_background(self, services: Services) -> None:
-        async def read_bans() -> None:
-            while True:
-                await asyncio.sleep(_BANS_EVERY_S)
-                await self._read_bans(services)
-
         async def measure_lag() -> None:
             while True:
                 began_s = clock.monotonic_s()
@@ -352,34 +310,41 @@ class Gateway:
 
         self._tasks.start(services.keeper.run(), "renew leases")
         self._tasks.start(services.ledger.run(), "write the ledger")
+        self._tasks.start(services.public.live.run(), "share the live truth")
         self._tasks.start(services.dependencies.run(), "ask dependencies")
         self._tasks.start(services.moderation.run(), "watch the moderation patterns")
-        self._tasks.start(read_bans(), "read bans")
         self._tasks.start(measure_lag(), "measure loop lag")
 
     def _listen(self, services: Services) -> int:
         """Open both ports; returns the public one (a configured 0 takes any)."""
         server = self._settings.server
-        public = HTTPServer(
-            GatewayApplication(services),
-            max_body_size=SERVER_BOUND_BYTES,
-            max_header_size=_MAX_HEADER_BYTES,
-        )
-        port = self._open_port(public, server.host, server.port, "server.port")
+        public = PublicServer(GatewayApplication(services), _MAX_HEADER_BYTES)
+        self._tasks.start(public.sweep(), "close idle connections")
+        port = self._open_door(public)
         if server.admin_port:
             admin = HTTPServer(make_admin_application(services))
-            self._open_port(admin, "127.0.0.1", server.admin_port, "server.admin_port")
+            self._open_admin_port(admin, server.admin_port)
         return port
 
-    def _open_port(self, server: HTTPServer, host: str, port: int, entry: str) -> int:
+    def _open_door(self, public: PublicServer) -> int:
+        server = self._settings.server
         try:
-            sockets = bind_sockets(port, host, backlog=1024)
-        except OSError as error:
-            raise StartFailed(f"cannot listen on {host}:{port} ({error.strerror}); free it or set {entry}") from error
-        server.add_sockets(sockets)
-        self._stack.push_async_callback(server.close_all_connections)
-        self._stack.callback(server.stop)
-        return int(sockets[0].getsockname()[1])
+            self._door = open_door(
+                public, server.host, server.port, reuse_port=server.reuse_port, idle_streams=public.idle_streams
+            )
+        except CannotListen as error:
+            raise StartFailed(f"{error}; free it or set server.port") from error
+        self._stack.push_async_callback(self._door.say_goodbye)
+        self._stack.push_async_callback(self._door.close)
+        return self._door.port
+
+    def _open_admin_port(self, admin: HTTPServer, port: int) -> None:
+        try:
+            admin.add_sockets(open_sockets("127.0.0.1", port))
+        except CannotListen as error:
+            raise StartFailed(f"{error}; free it or set server.admin_port") from error
+        self._stack.push_async_callback(admin.close_all_connections)
+        self._stack.callback(admin.stop)
 
     def _providers_of(self, settings: Settings) -> dict[str, ProviderSettings]:
         """The configured providers, and the embedded model's where it runs."""

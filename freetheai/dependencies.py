@@ -1,4 +1,7 @@
-"""Whether what we depend on answers: asked once a second, so that health and readiness cost nothing to ask."""
+"""Whether what we depend on answers: asked once a second, so that health and readiness cost nothing to ask.
+
+Discord may be away while everything is served: it is told, but readiness does not wait for it.
+"""
 
 import asyncio
 import logging
@@ -11,6 +14,7 @@ from freetheai.metrics import Metrics
 _logger = logging.getLogger(__name__)
 
 ASK_EVERY_S: Final = 1.0
+_NOT_NEEDED: Final = frozenset({"discord"})
 
 Ping = Callable[[], Awaitable[None]]
 
@@ -26,8 +30,13 @@ class Dependencies:
 
     @property
     def are_up(self) -> bool:
-        """Whether everything that is used answers."""
-        return "down" not in self._states.values()
+        """Whether everything that is used answers, but for what requests can do without."""
+        return all(state != "down" or name in _NOT_NEEDED for name, state in self._states.items())
+
+    def use(self, name: str, ping: Ping) -> None:
+        """Ask ``ping`` too from now on; until it has answered ``name`` is down."""
+        self._pings = {**self._pings, name: ping}
+        self._states[name] = "down"
 
     def states(self) -> dict[str, str]:
         """Name to state."""

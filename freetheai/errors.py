@@ -54,7 +54,8 @@ CONTENT_POLICY_VIOLATION = ErrorSpec(
     "content_policy_violation",
     "The request was blocked by moderation. Change the prompt content.",
 )
-INVALID_API_KEY = ErrorSpec(401, "invalid_api_key", "Your API key is missing or wrong.")
+# Claude Code asks ten times more after a bare 401, for minutes, and each time the address has one more failed key.
+INVALID_API_KEY = ErrorSpec(401, "invalid_api_key", "Your API key is missing or wrong.", should_retry=False)
 INVALID_CATALOG_KEY = ErrorSpec(401, "invalid_request_error", "invalid site catalog key")
 INVALID_STATS_KEY = ErrorSpec(401, "invalid_request_error", "invalid site stats key")
 DAILY_CHECKIN_REQUIRED = ErrorSpec(403, "daily_checkin_required", "Run /checkin in Discord.")

@@ -30,6 +30,21 @@ def completion_id(prefix: str) -> str:
     return prefix + secrets.token_hex(12)
 
 
+JOB_PREFIX: Final = "fta-"
+_JOB_LENGTH: Final = 32
+_JOB_SHAPE: Final = re.compile(rf"{JOB_PREFIX}[0-9A-Za-z]{{{_JOB_LENGTH}}}", re.ASCII)
+
+
+def job_id() -> str:
+    """A deferred job's id: ``fta-`` and 32 characters of 0-9A-Za-z (190 bits: not to be guessed)."""
+    return JOB_PREFIX + random_base62(_JOB_LENGTH)
+
+
+def is_job_id(text: str) -> bool:
+    """Whether ``text`` can be a job's id at all: anything else is unknown without a database."""
+    return _JOB_SHAPE.fullmatch(text) is not None
+
+
 # Keys of members (contract, section 7): KEY_PREFIX, 34 random characters, 6 of checksum.
 KEY_PREFIX: Final = "fta_"
 _RANDOM_LENGTH: Final = 34

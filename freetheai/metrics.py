@@ -10,6 +10,7 @@ Rules:
 - durations are seconds, as Prometheus wants them; a count never fails a request.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import Final, Protocol
 
@@ -50,6 +51,8 @@ ROUTES: Final = (
     "probe",
     "unsupported",
 )
+# What a provider was spoken to in; "" where none was asked.
+FORMATS: Final = ("", "chat", "messages", "responses", "gemini", "speech", "transcriptions", "images", "videos")
 # How an attempt at a provider can end: well, or as one of the kinds of UpstreamFailure, or because the client left.
 ATTEMPT_OUTCOMES: Final = (
     "success",
@@ -77,6 +80,7 @@ class FinishedRequest(Protocol):
     """What is counted of a request; ``freetheai.log.RequestRecord`` has it. Times in milliseconds, None if unknown."""
 
     route: str
+    upstream_format: str
     status: int
     type: str
     stream: bool
@@ -107,7 +111,7 @@ class Metrics:
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
         Gauge("freetheai_info", "The running version.", ["version"], registry=registry).labels(version).set(1)
-        self._requests_by: dict[tuple[str, int, str], Counter] = {}
+        self._requests_by: dict[tuple[str, str, int, str], Counter] = {}
         self._times_by: dict[str, tuple[Histogram, Histogram]] = {}
         self._attempts_by: dict[tuple[str, str], Counter] = {}
         self._providers: set[str] = set()
@@ -115,8 +119,8 @@ class Metrics:
     def _request_families(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
             "freetheai_requests",
-            "Finished requests by route, status and error type (none for a success).",
-            ["route", "status", "type"],
+            "Finished requests by route, the provider's format, status and error type (none for a success).",
+            ["route", "format", "status", "type"],
             registry=registry,
         )
         self._durations = Histogram(
@@ -143,6 +147,8 @@ class Metrics:
 
     def _house_families(self, registry: CollectorRegistry) -> None:
         self._open_streams = Gauge("freetheai_open_streams", "Streams that run now.", registry=registry)
+        tasks = Gauge("freetheai_tasks", "Tasks of the event loop.", registry=registry)
+        tasks.set_function(_count_tasks)
         self._leases = Gauge("freetheai_leases", "Leases this process holds now.", registry=registry)
         self._attempts = Counter(
             "freetheai_upstream_attempts",
@@ -171,9 +177,9 @@ class Metrics:
 
     def request_finished(self, request: FinishedRequest) -> None:
         """Count one finished request, whatever its end."""
-        route, status, error_type = request.route, request.status, request.type
-        counter = self._requests_by.get((route, status, error_type))
-        (counter or self._requests_child(route, status, error_type)).inc()
+        route = request.route
+        labels = (route, request.upstream_format, request.status, request.type)
+        (self._requests_by.get(labels) or self._requests_child(*labels)).inc()
         durations, first_bytes = self._times_by.get(route) or self._times_child(route)
         if request.duration_ms is not None:
             durations.observe(request.duration_ms / 1000)
@@ -223,12 +229,13 @@ class Metrics:
         """Everything in Prometheus' text format (``CONTENT_TYPE``)."""
         return generate_latest(self.registry)
 
-    def _requests_child(self, route: str, status: int, error_type: str) -> Counter:
+    def _requests_child(self, route: str, spoken: str, status: int, error_type: str) -> Counter:
         known_type = error_type if not error_type or error_type in self._error_types else OTHER
         known_status = status if 100 <= status <= 599 else 0
-        child = self._requests.labels(self._known_route(route), str(known_status), known_type)
-        if route in self._routes and known_type != OTHER and known_status == status:
-            self._requests_by[route, status, error_type] = child
+        known_format = spoken if spoken in FORMATS else OTHER
+        child = self._requests.labels(self._known_route(route), known_format, str(known_status), known_type)
+        if route in self._routes and OTHER not in (known_type, known_format) and known_status == status:
+            self._requests_by[route, spoken, status, error_type] = child
         return child
 
     def _times_child(self, route: str) -> tuple[Histogram, Histogram]:
@@ -250,3 +257,10 @@ class Metrics:
 
     def _known_route(self, route: str) -> str:
         return route if route in self._routes else OTHER
+
+
+def _count_tasks() -> float:
+    try:
+        return float(len(asyncio.all_tasks()))
+    except RuntimeError:  # no loop runs here
+        return 0.0

@@ -1,16 +1,20 @@
 """The ledger: one row a finished generation, written in batches; never a word of what was said.
 
 Rules:
-- adding a row costs the request nothing: rows wait in a bounded list and are written together, once a second;
+- adding a row costs the request nothing: rows wait in a bounded list and are written together, twice a second, so that
+  a crash loses less than a second of them;
+- a batch of which nobody knows whether it was written (no answer in time, cancelled by a stop) is written again: a row
+  that is there already stays one row;
 - while MongoDB is away rows wait, the oldest fall out when the list is full, and the log says how many;
-- ``recent_clients`` counts members by recognised client over ten minutes, in this process.
+- ``close`` writes what is left, and says how many rows it could not.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from datetime import datetime
-from typing import Final, TypedDict
+from typing import Final
 
 from freetheai import clock
 from freetheai.log import RequestRecord
@@ -19,19 +23,13 @@ from freetheai.store.usage import UsageDocument, UsageStore
 
 _logger = logging.getLogger(__name__)
 
-WRITE_EVERY_S: Final = 1.0
+WRITE_EVERY_S: Final = 0.5
 MAX_WAITING_ROWS: Final = 20_000
-CLIENTS_WINDOW_S: Final = 600
-# Names come from request headers: past this many, further ones are counted together.
-MAX_CLIENTS: Final = 200
-MAX_SEEN: Final = 100_000
-
-
-class ClientCount(TypedDict):
-    """How many members used one client lately."""
-
-    client_name: str
-    unique_users: int
+# How long the last rows are tried at the end, and the pause between (seconds).
+_LAST_PATIENCE_S: Final = 4.0
+_LAST_PAUSE_S: Final = 0.5
+# What MongoDB can hold; a provider may count anything.
+_MAX_COUNT: Final = 2**63 - 1
 
 
 class Ledger:
@@ -41,15 +39,10 @@ class Ledger:
         self._store = store
         self._waiting: deque[UsageDocument] = deque()
         self._lost_rows = 0
-        # (client, user) -> last seen, monotonic seconds; oldest first.
-        self._seen: dict[tuple[str, str], float] = {}
 
     def add(self, record: RequestRecord) -> None:
         """Note a finished request; only generations (those with an alias and an owner) make a row."""
-        if not record.user_id:
-            return
-        self._note_client(record.client, record.user_id)
-        if not record.alias or record.method != "POST":
+        if not record.user_id or not record.alias or record.method != "POST":
             return
         if len(self._waiting) >= MAX_WAITING_ROWS:
             self._waiting.popleft()
@@ -57,7 +50,7 @@ class Ledger:
         self._waiting.append(_row(record, clock.utc_now()))
 
     async def run(self) -> None:
-        """Write what waits, once a second, for ever."""
+        """Write what waits, twice a second, for ever."""
         while True:
             await asyncio.sleep(WRITE_EVERY_S)
             await self.flush()
@@ -71,30 +64,32 @@ class Ledger:
         try:
             await self._store.insert(rows)
         except StoreUnavailable:
-            room = MAX_WAITING_ROWS - len(self._waiting)
-            self._waiting.extendleft(reversed(rows[-room:]))
-            self._lost_rows += max(0, len(rows) - room)
+            self._put_back(rows)
+        except Exception as error:  # a value that MongoDB has no place for: these never get in, those to come do
+            _logger.error("usage rows can't be written", extra={"rows": len(rows), "kind": type(error).__name__})
+        except BaseException:
+            # A stop, in the middle of it: whether they were written nobody knows.
+            self._put_back(rows)
+            raise
         if self._lost_rows:
             _logger.error("usage rows lost while MongoDB was away", extra={"rows": self._lost_rows})
             self._lost_rows = 0
 
-    def recent_clients(self) -> list[ClientCount]:
-        """Members by client over the last ten minutes, the most used first."""
-        oldest_s = clock.monotonic_s() - CLIENTS_WINDOW_S
-        counts: dict[str, int] = {}
-        for (client, user_id), seen_s in list(self._seen.items()):
-            if seen_s < oldest_s:
-                del self._seen[client, user_id]
-                continue
-            counts[client] = counts.get(client, 0) + 1
-        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        return [ClientCount(client_name=name, unique_users=users) for name, users in ranked[:MAX_CLIENTS]]
+    async def close(self) -> None:
+        """Write what is left, whatever has to be tried again; what can't be written is lost, and the log says so."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_PATIENCE_S):
+                await self.flush()
+                while self._waiting:
+                    await asyncio.sleep(_LAST_PAUSE_S)
+                    await self.flush()
+        if self._waiting:
+            _logger.error("usage rows lost at the end", extra={"rows": len(self._waiting)})
 
-    def _note_client(self, client: str, user_id: str) -> None:
-        self._seen.pop((client, user_id), None)
-        if len(self._seen) >= MAX_SEEN:
-            del self._seen[next(iter(self._seen))]
-        self._seen[client, user_id] = clock.monotonic_s()
+    def _put_back(self, rows: list[UsageDocument]) -> None:
+        room = MAX_WAITING_ROWS - len(self._waiting)
+        self._waiting.extendleft(reversed(rows[-room:] if room else []))
+        self._lost_rows += max(0, len(rows) - room)
 
 
 def _row(record: RequestRecord, at: datetime) -> UsageDocument:
@@ -102,6 +97,7 @@ def _row(record: RequestRecord, at: datetime) -> UsageDocument:
         at=at,
         user_id=record.user_id,
         key_prefix=record.key_prefix,
+        address=record.address,
         client=record.client,
         route=record.route,
         alias=record.alias,
@@ -112,8 +108,8 @@ def _row(record: RequestRecord, at: datetime) -> UsageDocument:
         is_success=record.is_success,
         ttfb_ms=record.ttfb_ms,
         duration_ms=record.duration_ms,
-        input_tokens=record.input_tokens,
-        output_tokens=record.output_tokens,
-        cached_tokens=record.cached_tokens,
+        input_tokens=min(record.input_tokens, _MAX_COUNT),
+        output_tokens=min(record.output_tokens, _MAX_COUNT),
+        cached_tokens=min(record.cached_tokens, _MAX_COUNT),
         estimated=record.estimated,
     )

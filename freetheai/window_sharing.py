@@ -2,7 +2,8 @@
 
 Rules:
 - a request never waits for it, and none fails by it: without Redis each process learns for itself;
-- the truth is in Redis, a notice only says that it changed; after a gap, and at the start, all is read.
+- the truth is in Redis, a notice only says that it changed; after a gap, and at the start, all is read;
+- that a window is open again is told by name: what is not in Redis may only not have got there yet.
 """
 
 import logging
@@ -16,8 +17,10 @@ from freetheai.limits.windows import UsedWindow, UsedWindows
 from freetheai.providers import Providers
 from freetheai.tasks import TaskGroup
 
-# The kind of the change notice.
+# The kinds of the change notices: a window was used up (key: provider), one is open again (key: provider, line end,
+# credential).
 NOTICE: Final = "windows"
+OPEN_NOTICE: Final = "open-window"
 
 _logger = logging.getLogger(__name__)
 
@@ -40,9 +43,11 @@ class WindowSharing:
 
     def on_change(self, kind: str, key: str) -> None:
         """A notice was heard."""
-        del key
         if kind == NOTICE:
             self._tasks.start(self.refresh(), "read quota windows")
+        elif kind == OPEN_NOTICE:
+            prefix, _, credential = key.partition("\n")
+            self._providers.open_window(prefix, credential)
 
     def on_gap(self) -> None:
         """Notices may have been missed."""
@@ -63,6 +68,9 @@ class WindowSharing:
     async def _tell(self, window: UsedWindow) -> None:
         try:
             await self._windows.note(window)
-            await self._publish(NOTICE, window.provider)
+            if window.left_s:
+                await self._publish(NOTICE, window.provider)
+            else:
+                await self._publish(OPEN_NOTICE, f"{window.provider}\n{window.credential}")
         except (RedisFailure, NoticeNotSent) as error:
-            _logger.warning("a used-up quota window was not shared", extra={"reason": str(error)})
+            _logger.warning("a quota window was not shared", extra={"reason": str(error)})

@@ -42,8 +42,9 @@ class MetricsHandler(RequestHandler):
         """Take the services."""
         self._services = services
 
-    def get(self) -> None:
+    async def get(self) -> None:
         """Answer all figures."""
+        await self._services.public.live.fresh()
         self.set_header("Content-Type", CONTENT_TYPE)
         self.finish(self._services.metrics.render())
 

@@ -27,3 +27,15 @@ class AnswerHeaders(dict[str, str]):
 def http_date(second: int) -> str:
     """``Date`` of an answer in that second since the epoch; worked out once a second."""
     return format_timestamp(second)
+
+
+def encoded_head(status: int, reason: str, headers: AnswerHeaders) -> bytes:
+    """Status line and header lines as they are sent, for an answer whose length is known.
+
+    Raises:
+        ValueError: a name or value has a line break in it.
+    """
+    head = f"HTTP/1.1 {status} {reason}\r\n" + "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if head.count("\n") != len(headers) + 1 or head.count("\r") != len(headers) + 1:
+        raise ValueError("a line break in a header")
+    return (head + "\r\n").encode("latin-1")

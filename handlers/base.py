@@ -7,11 +7,12 @@ Rules:
 - a handler takes what it needs from ``services``; there are no globals.
 """
 
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, ClassVar
 
 import orjson
-from tornado.httputil import HTTPServerRequest
+from tornado.httputil import HTTPServerRequest, ResponseStartLine
 from tornado.web import Application, HTTPError, RequestHandler
 
 from freetheai import admission, clock, errors, ids
@@ -19,10 +20,12 @@ from freetheai.addresses import source_address
 from freetheai.admission import Gate, Visitor
 from freetheai.clients import client_name
 from freetheai.errors import ApiError
+from freetheai.ids import KEY_PREFIX
 from freetheai.limits import LimitNumbers, LimitRefused, limit_headers
 from freetheai.log import RequestRecord
+from freetheai.log.quotes import without_quotes
 from freetheai.store.directory import Owner
-from handlers.answer_headers import AnswerHeaders, http_date
+from handlers.answer_headers import AnswerHeaders, encoded_head, http_date
 from handlers.services import Services
 
 JSON = "application/json"
@@ -38,11 +41,13 @@ EXPOSED_HEADERS = ", ".join(
 )
 
 
+# What is kept of a method: it may be any word, of any length.
+_METHOD_CHARS = 16
 _ON_EVERY_ANSWER = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": EXPOSED_HEADERS,
 }
-_MEMBERS_OWN = {"Cache-Control": "no-store", "Vary": "Authorization, x-api-key"}
+MEMBERS_OWN = {"Cache-Control": "no-store", "Vary": "Authorization, x-api-key"}
 
 
 class BaseHandler(RequestHandler):
@@ -52,6 +57,8 @@ class BaseHandler(RequestHandler):
     route: ClassVar[str] = "other"
     # The error envelope differs on messages only.
     is_messages: ClassVar[bool] = False
+    # Where nobody reads it a body is not kept.
+    reads_body: ClassVar[bool] = False
 
     def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
         # Before RequestHandler's own: it calls set_default_headers, which needs the id.
@@ -59,7 +66,8 @@ class BaseHandler(RequestHandler):
         # Set once the request has reached the limits: from then on every answer carries them.
         self._limit_numbers: LimitNumbers | None = None
         self.request_id = ids.request_id()
-        self.record = RequestRecord(request_id=self.request_id, method=request.method or "", route=self.route)
+        method = (request.method or "")[:_METHOD_CHARS]
+        self.record = RequestRecord(request_id=self.request_id, method=method, route=self.route)
         super().__init__(application, request, **kwargs)
 
     def initialize(self, services: Services) -> None:
@@ -83,7 +91,7 @@ class BaseHandler(RequestHandler):
             headers["request-id"] = self.request_id
         headers.update(_ON_EVERY_ANSWER)
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Note who is calling; refuse while draining, and a body over the bound."""
         headers = self.request.headers
         self.record.address = source_address(
@@ -94,6 +102,11 @@ class BaseHandler(RequestHandler):
         self.record.client = client_name(headers)
         if self.services.is_draining:
             raise ApiError(errors.DRAINING)
+        self.refuse_body_over_bound()
+        return None
+
+    def refuse_body_over_bound(self) -> None:
+        """Raise CONTEXT_LENGTH_EXCEEDED if the body was larger than our bound, and so has been dropped."""
         if getattr(self.request, "is_body_over_bound", False):
             bound = self.services.settings.server.max_body_bytes
             raise ApiError(
@@ -105,8 +118,13 @@ class BaseHandler(RequestHandler):
     async def admit(self, gates: tuple[Gate, ...] = admission.GATES) -> Owner:
         """Pass the gates with the keys this request presents; afterwards the answer is the member's own."""
         visitor = Visitor(self.record.address, self.record.client, presented_keys(self.request))
-        self._headers.update(_MEMBERS_OWN)
+        self._headers.update(MEMBERS_OWN)
         try:
+            # Of a large body's request the gates were asked before it was read on (`early.py`).
+            refusal = getattr(self.request, "refusal", None)
+            if refusal is not None:
+                visitor.owner = refusal.owner
+                raise refusal.error
             return await admission.admit(visitor, self.services.house, gates)
         finally:
             if visitor.owner is not None:
@@ -122,7 +140,29 @@ class BaseHandler(RequestHandler):
         """Finish with ``value`` as JSON; bytes are taken as JSON already."""
         self.set_status(status)
         self._headers["Content-Type"] = JSON
-        self.finish(value if isinstance(value, bytes) else orjson.dumps(value))
+        self.finish_whole(value if isinstance(value, bytes) else orjson.dumps(value))
+
+    def finish_whole(self, body: bytes) -> None:
+        """Finish with status and headers as they are and ``body``: what ``finish`` does, without its entity tags."""
+        request, connection = self.request, self.request.connection
+        if self._finished or self._headers_written or connection is None or request.method == "HEAD":
+            self.finish(body)
+            return
+        headers = self._headers
+        headers["Content-Length"] = str(len(body))
+        connection.set_close_callback(None)  # type: ignore[attr-defined]
+        # A connection that ends with this answer (a drain, an unread body) has to say so: Tornado does.
+        may_stay = not getattr(connection, "_disconnect_on_finish", False)
+        if request.version == "HTTP/1.1" and "Connection" not in request.headers and may_stay:
+            connection.write(encoded_head(self.get_status(), self._reason, headers) + body)
+        else:
+            # What becomes of the connection has to be said, and Tornado knows.
+            start_line = ResponseStartLine("", self.get_status(), self._reason)
+            connection.write_headers(start_line, headers, body)  # type: ignore[arg-type]
+        self._headers_written = self._finished = True
+        connection.finish()
+        self.on_finish()
+        self._break_cycles()
 
     def compute_etag(self) -> None:
         """Answers are made for one request: no tag is computed over them (Tornado's hook)."""
@@ -139,7 +179,7 @@ class BaseHandler(RequestHandler):
             self.set_limit_headers(numbers)
         for name, value in error.headers().items():
             self.set_header(name, value)
-        self._headers.update(_MEMBERS_OWN)
+        self._headers.update(MEMBERS_OWN)
         body = error.messages_envelope(self.request_id) if self.is_messages else error.envelope()
         self.send_json(body, error.status)
 
@@ -176,6 +216,8 @@ class BaseHandler(RequestHandler):
         if self.record.duration_ms is not None:
             return
         self.record.duration_ms = round((clock.monotonic_s() - self.started_s) * 1000, 1)
+        if self.record.provider_error:
+            self.record.provider_error = without_quotes(self.record.provider_error, self.request.body)
         self.services.conclude(self.record)
 
     def _as_api_error(self, status: int, exc_info: Any) -> ApiError:
@@ -191,11 +233,12 @@ def presented_keys(request: HTTPServerRequest) -> tuple[str, ...]:
     """The keys a request carries, in the order they count, each once: Bearer, `x-api-key`, `api-key`."""
     keys: list[str] = []
     for value in request.headers.get_list("Authorization"):
-        scheme, _, rest = value.strip().partition(" ")
+        scheme, *rest = value.strip().split(None, 1) or [""]
         if scheme.lower() == "bearer":
-            keys.append(rest.strip())
-        elif scheme.startswith("fta_"):
-            keys.append(f"{scheme} {rest}".strip())
+            keys.extend(rest)
+        elif KEY_PREFIX in value:
+            # The bare key, or one in something that it should not be in: the key's gate says in what.
+            keys.append(value.strip())
     for name in ("x-api-key", "api-key"):
         keys.extend(value.strip() for value in request.headers.get_list(name))
     return tuple(dict.fromkeys(key for key in keys if key))

@@ -35,7 +35,7 @@ class BoundedBody(HTTPMessageDelegate):
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         """Pass the head on. Tornado would parse forms by content type; our bodies are JSON whatever they claim."""
-        self._request._parse_body = _leave_unparsed  # type: ignore[method-assign]
+        self._request._parse_body = leave_unparsed  # type: ignore[method-assign]
         return self._delegate.headers_received(start_line, headers)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -60,5 +60,5 @@ class BoundedBody(HTTPMessageDelegate):
         self._delegate.on_connection_close()
 
 
-def _leave_unparsed() -> None:
-    return None
+def leave_unparsed() -> None:
+    """In place of a request's ``_parse_body``."""

@@ -5,12 +5,15 @@ Rules:
   own status;
 - while a write is unfinished nothing else is written (only the newest write's future is ever resolved); whoever feeds
   this stream holds until ``on_drained``;
-- a keep-alive stands only between pieces, after ``keepalive_s`` seconds in which the client got nothing;
+- a keep-alive stands only between pieces, after ``keepalive_s`` seconds in which the client got nothing; where there
+  is none (media), the head waits for the first piece however long that takes;
 - a client that takes nothing for ``stall_s`` seconds is closed.
 """
 
 import asyncio
-from collections.abc import Callable
+import socket
+import struct
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from tornado.concurrent import Future
@@ -19,15 +22,16 @@ from tornado.web import RequestHandler
 # How long the head may wait for the first piece before it is sent alone (seconds).
 HEAD_WITHIN_S: Final = 10.0
 
+EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
 STREAM_HEADERS: Final = {
-    "Content-Type": "text/event-stream; charset=utf-8",
+    "Content-Type": EVENT_STREAM,
     "Cache-Control": "no-cache, no-store, no-transform",
     "X-Accel-Buffering": "no",
 }
 
 
 class ClientStream:
-    """Writes one event stream to one client."""
+    """Writes one stream to one client. ``headers`` go out with the head; change them before the first piece."""
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class ClientStream:
         started_s: float,
         on_drained: Callable[[], None],
     ) -> None:
+        self.headers: Mapping[str, str] = STREAM_HEADERS
         self.is_open = False
         self.is_closed = False
         self.first_sent_ms: float | None = None
@@ -51,7 +56,9 @@ class ClientStream:
         self._loop = asyncio.get_running_loop()
         self._pending: Future[None] | None = None
         self._last_sent_s = self._loop.time()
-        self._silence_timer = self._loop.call_later(HEAD_WITHIN_S, self._after_silence)
+        self._silence_timer: asyncio.TimerHandle | None = None
+        if keep_alive:
+            self._silence_timer = self._loop.call_later(HEAD_WITHIN_S, self._after_silence)
         self._stall_timer: asyncio.TimerHandle | None = None
         self._drained: asyncio.Event | None = None
         # An HTTP/1.0 client gets its bytes as they are, and the end by the connection's.
@@ -73,11 +80,20 @@ class ClientStream:
     def close(self) -> None:
         """No more keep-alives: the answer is over or the client has gone."""
         self.is_closed = True
-        self._silence_timer.cancel()
+        if self._silence_timer is not None:
+            self._silence_timer.cancel()
         if self._stall_timer is not None:
             self._stall_timer.cancel()
         if self._drained is not None:
             self._drained.set()
+
+    def break_off(self) -> None:
+        """Reset the connection: the only way to tell a client of plain bytes that they are not the whole."""
+        self.close()
+        stream = self._handler.request.connection.stream  # type: ignore[union-attr]
+        if not stream.closed():
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            stream.close()
 
     def _write(self, data: bytes) -> bool:
         if self.is_closed:
@@ -94,7 +110,7 @@ class ClientStream:
     def _open(self, data: bytes) -> "Future[None]":
         self.is_open = True
         handler = self._handler
-        for name, value in STREAM_HEADERS.items():
+        for name, value in self.headers.items():
             handler.set_header(name, value)
         # Without it Nagle's algorithm keeps a token waiting for the acknowledgement of the one before.
         handler.request.connection.stream.set_nodelay(True)  # type: ignore[union-attr]

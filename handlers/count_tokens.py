@@ -10,12 +10,14 @@ Rules:
 from dataclasses import replace
 from typing import Final
 
+from freetheai import clock
 from freetheai.routing import Attempt
 from freetheai.upstream import CallTimeouts
 from freetheai.wire import messages
 from freetheai.wire.messages.count import COUNT_PATH, count_answer, count_body, read_count
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.tokens import estimate_request
+from handlers.big_bodies import BIG_BYTES
 from handlers.calls import make_call
 from handlers.generation import GenerationHandler
 
@@ -41,7 +43,10 @@ class CountTokensHandler(GenerationHandler):
         attempt = next(plan, None)
         counted = await self._ask(attempt, request) if attempt is not None and _counts(attempt) else None
         self.record.estimated = counted is None
-        self.record.input_tokens = estimate_request(request) if counted is None else counted
+        if counted is None:
+            # However small: many of these come at once, and other streams go on meanwhile.
+            counted = await self.services.big_bodies.run(BIG_BYTES, lambda: estimate_request(request))
+        self.record.input_tokens = counted
         self.send_json(count_answer(self.record.input_tokens))
 
     async def _ask(self, attempt: Attempt, request: ChatRequest) -> int | None:
@@ -53,15 +58,19 @@ class CountTokensHandler(GenerationHandler):
             body=count_body(request, attempt.target, attempt.adapter.quirks),
             timeouts=_TIMEOUTS,
         )
-        attempt.provider.begin(attempt.credential)
+        place = attempt.provider.begin(attempt.credential, clock.monotonic_s())
         try:
             with self.services.upstream.start(call) as transfer:
                 body, end = await transfer.collect(_MAX_ANSWER_BYTES)
                 return read_count(body) if end.kind == "complete" else None
         finally:
-            attempt.provider.end(attempt.credential)
+            attempt.provider.end(place)
 
 
 def _counts(attempt: Attempt) -> bool:
-    """Whether the provider has this route: Anthropic, and who speaks all of its format."""
-    return attempt.adapter.upstream.name == "messages" and attempt.adapter.quirks.messages_extras
+    """Whether the provider has this route: Anthropic, and who speaks all of its format.
+
+    A used-up window is left to a generation to look at: a count would not tell whether it is open again.
+    """
+    is_open = not attempt.credential.is_in_window(clock.monotonic_s())
+    return is_open and attempt.adapter.upstream.name == "messages" and attempt.adapter.quirks.messages_extras

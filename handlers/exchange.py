@@ -1,6 +1,6 @@
 """One admitted request on its way to an answer: what every later step needs, as a value."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from freetheai.catalog import Model
 from freetheai.limits import Lease
@@ -25,7 +25,8 @@ class Exchange:
 
     def stamp_for(self, attempt: Attempt) -> Stamp:
         """The stamp with the maker of this attempt's reasoning, so that what it signs finds its way back."""
-        return replace(self.stamp, origin=attempt.target.origin)
+        stamp = self.stamp
+        return Stamp(id=stamp.id, created_s=stamp.created_s, model=stamp.model, origin=attempt.target.origin)
 
     def may_use(self, model: Model) -> bool:
         """Whether the owner's roles open ``model``: asked of fallbacks."""

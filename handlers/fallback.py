@@ -48,8 +48,9 @@ class ProbeHandler(BaseHandler):
 
     def get(self) -> None:
         """Say what this is and where to go."""
-        base_url = self.services.settings.server.public_url.rstrip("/")
-        self.send_json({"name": "FreeTheAI", "base_url": f"{base_url}/v1", "health": f"{base_url}/v1/health"})
+        settings = self.services.settings
+        base_url = settings.server.public_url.rstrip("/")
+        self.send_json({"name": settings.site.name, "base_url": f"{base_url}/v1", "health": f"{base_url}/v1/health"})
 
     def head(self) -> None:
         """The same without a body."""

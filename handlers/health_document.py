@@ -1,17 +1,20 @@
-"""The contract's health document, made at most once a second."""
+"""The contract's health document, made at most once a second from what is in memory."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from freetheai import __version__, clock
-from freetheai.providers import Provider
+from freetheai.live import Truth
 
 if TYPE_CHECKING:
     from handlers.services import Services
 
 _CACHE_S: Final = 1.0
+# Clients that are shown; there are no more names than that which are recognised.
+_MAX_CLIENTS: Final = 100
 
 
 class HealthCache:
@@ -21,52 +24,61 @@ class HealthCache:
         self._body = b""
         self._made_s = float("-inf")
 
-    def get(self, services: "Services") -> bytes:
+    def get(self, services: "Services", truth: Truth) -> bytes:
         """The document as JSON bytes."""
         now_s = clock.monotonic_s()
         if now_s - self._made_s >= _CACHE_S:
-            self._body = orjson.dumps(describe(services))
+            self._body = orjson.dumps(describe(services, truth))
             self._made_s = now_s
         return self._body
 
 
-def describe(services: "Services") -> dict[str, Any]:
+def describe(services: "Services", truth: Truth) -> dict[str, Any]:
     """The contract's health document."""
     dependencies = services.dependencies.states()
-    providers = [describe_provider(provider, services) for provider in services.providers]
-    is_well = all(state in ("up", "disabled") for state in dependencies.values())
-    all_down = bool(providers) and all(row["status"] == "down" for row in providers)
+    providers = [describe_provider(provider.prefix, services, truth) for provider in services.providers]
     return {
-        "status": "ok" if is_well and not all_down else "degraded",
+        "status": house_status(dependencies, [row["status"] for row in providers]),
         "version": __version__,
         "uptime_seconds": int(clock.monotonic_s() - services.started_s),
         "catalog": {
             "model_count": services.catalog.model_count,
             "updated_at": clock.iso(services.catalog.updated_at),
         },
-        "clients": services.ledger.recent_clients(),
+        "clients": describe_clients(truth.clients),
         "providers": providers,
         "dependencies": dependencies,
     }
 
 
-def describe_provider(provider: Provider, services: "Services") -> dict[str, Any]:
-    """One provider's row: its state and its figures of the last half hour and hour."""
-    row: dict[str, Any] = {
-        "prefix": provider.prefix,
-        "status": provider.status(clock.monotonic_s()),
-        "model_count": services.catalog.count_with_prefix(provider.prefix),
+def house_status(dependencies: Mapping[str, str], providers: list[str]) -> str:
+    """``down`` when no generation can be served: nothing is without limits (Redis), nor without any provider;
+    ``degraded`` when something of it is away.
+    """
+    if dependencies.get("redis") == "down" or (providers and all(status == "down" for status in providers)):
+        return "down"
+    is_well = all(state in ("up", "disabled") for state in dependencies.values())
+    return "ok" if is_well and "down" not in providers else "degraded"
+
+
+def describe_provider(prefix: str, services: "Services", truth: Truth) -> dict[str, Any]:
+    """One provider's row: its state and its figures of the last half hour and hour, of all processes."""
+    figures = truth.provider(prefix)
+    return {
+        "prefix": prefix,
+        "status": truth.provider_status(prefix),
+        "model_count": services.catalog.count_with_prefix(prefix),
+        **figures.shown(),
+        "last_success_at": _at(figures.last_success_s),
+        "last_error_at": _at(figures.last_error_s),
     }
-    for minutes in (30, 60):
-        requests, successes, failures = provider.health.totals(minutes)
-        row[f"requests_{minutes}m"] = requests
-        row[f"successes_{minutes}m"] = successes
-        row[f"errors_{minutes}m"] = failures
-        row[f"error_rate_{minutes}m"] = round(failures / requests, 4) if requests else 0.0
-    row["last_success_at"] = _at(provider.health.last_success_s)
-    row["last_error_at"] = _at(provider.health.last_error_s)
-    return row
 
 
-def _at(seconds: float) -> str | None:
+def describe_clients(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Members of the last ten minutes by recognised client, the most used first."""
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [{"client_name": name, "unique_users": users} for name, users in ranked[:_MAX_CLIENTS]]
+
+
+def _at(seconds: int) -> str | None:
     return clock.iso(datetime.fromtimestamp(seconds, UTC)) if seconds else None

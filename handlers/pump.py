@@ -10,12 +10,11 @@ Rules:
 """
 
 import asyncio
-from typing import Final
+from typing import Final, Protocol
 
 from freetheai.upstream import Transfer, UpstreamEnd
 from freetheai.wire.error_body import failure_from, read_error
 from freetheai.wire.events import UpstreamFailure
-from freetheai.wire.formats import ByteStream
 from handlers.client_stream import ClientStream
 
 # What may be held before the first output: a role, a start, pings. More than that is no mere opening.
@@ -25,10 +24,24 @@ MAX_ERROR_BODY_BYTES: Final = 64 * 1024
 LINGER_S: Final = 0.1
 
 
+class Codec(Protocol):
+    """What is pumped through: a ``ByteStream``, or a media answer; see there."""
+
+    @property
+    def has_output(self) -> bool: ...  # noqa: D102 - told there
+    @property
+    def is_finished(self) -> bool: ...  # noqa: D102
+    @property
+    def failure(self) -> UpstreamFailure | None: ...  # noqa: D102
+
+    def feed(self, data: bytes) -> bytes: ...  # noqa: D102
+    def end(self) -> bytes: ...  # noqa: D102
+
+
 class StreamPump:
     """Feeds the codec and writes what comes out; made for one attempt."""
 
-    def __init__(self, stream: ByteStream, client: ClientStream, transfer: Transfer) -> None:
+    def __init__(self, stream: Codec, client: ClientStream, transfer: Transfer) -> None:
         self.has_sent = False
         self.tail = b""
         self._stream = stream
@@ -87,7 +100,7 @@ class StreamPump:
         return held
 
 
-def _is_over(stream: ByteStream) -> bool:
+def _is_over(stream: Codec) -> bool:
     return stream.is_finished or stream.failure is not None
 
 

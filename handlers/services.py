@@ -11,7 +11,8 @@ from freetheai.catalog import Catalog
 from freetheai.config import Settings
 from freetheai.dependencies import Dependencies
 from freetheai.errors import ApiError
-from freetheai.limits import Limiter
+from freetheai.jobs import Jobs
+from freetheai.limits import Limiter, Policies
 from freetheai.limits.keeper import LeaseKeeper
 from freetheai.log import RequestRecord, log_request
 from freetheai.metrics import Metrics
@@ -21,7 +22,9 @@ from freetheai.routing import Router
 from freetheai.upstream import Upstream
 from freetheai.usage import Ledger
 from handlers.big_bodies import BigBodies
-from handlers.health_document import HealthCache
+from handlers.public_data import PublicData
+from handlers.site import Site
+from handlers.upload_room import UploadRoom
 
 
 class Running(Protocol):
@@ -77,19 +80,26 @@ class Services:
     keeper: LeaseKeeper
     providers: Providers
     router: Router
+    jobs: Jobs
     upstream: Upstream
     metrics: Metrics
     ledger: Ledger
     dependencies: Dependencies
-    health_cache: HealthCache
+    public: PublicData
     logger: logging.Logger
     started_s: float
     is_draining: bool = False
     running: RunningRequests = field(default_factory=RunningRequests)
     big_bodies: BigBodies = field(default_factory=BigBodies)
+    policies: Policies = field(default_factory=Policies)
+    site: Site = field(default_factory=Site)
+    upload_room: UploadRoom = field(default_factory=UploadRoom)
+    # For large JSON bodies on their way, apart from uploads: neither waits for the other.
+    body_room: UploadRoom = field(default_factory=UploadRoom)
 
     def conclude(self, record: RequestRecord) -> None:
-        """One finished request: its log line, its metrics, its place in the ledger."""
+        """One finished request: its log line, its metrics, its place in the ledger and in the live truth."""
         log_request(record)
         self.metrics.request_finished(record)
         self.ledger.add(record)
+        self.public.live.note_request(record)

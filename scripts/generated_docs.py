@@ -11,7 +11,7 @@ from pathlib import Path
 from freetheai import errors
 from freetheai.__main__ import COMMANDS
 from freetheai.errors import ErrorSpec
-from handlers.routes import ROUTES
+from handlers.routes import JOBS, ROUTES
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 BEGIN = "<!-- generated: scripts/docs -->"
@@ -34,6 +34,7 @@ def route_table() -> str:
     for method, path in ROUTES:
         lines.append(f"| {method} | `/v1/{path}` |" if path else f"| {method} | `/` |")
     lines.append("| GET | `/v1/models/{alias}` |")
+    lines += [f"| GET | `/v1/{parent}/{{request_id}}` |" for parent in JOBS]
     return "\n".join(lines)
 
 

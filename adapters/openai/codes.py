@@ -30,7 +30,7 @@ def _until_tomorrow(failure: UpstreamFailure, now_s: float) -> float:
 # OpenAI asks to ramp up slowly after this, not to wait a moment.
 _SLOW_DOWN = CodeRule(row=errors.RATE_LIMIT, scope="key", retry_after=_at_least_a_minute)
 # Cloudflare: the day's 10,000 neurons are used; they return at 00:00 UTC.
-_NEURONS = CodeRule(row=errors.PROVIDER_UNAVAILABLE, scope="key", retry_after=_until_tomorrow)
+_NEURONS = CodeRule(row=errors.PROVIDER_UNAVAILABLE, scope="key", is_window=True, retry_after=_until_tomorrow)
 
 _OPENAI = {
     "invalid_api_key": rules.ACCOUNT,

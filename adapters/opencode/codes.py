@@ -30,6 +30,7 @@ _FREE = CodeRule(row=errors.RATE_LIMIT, scope="model", retry_after=_free_wait_s)
 _PLAN = CodeRule(
     row=errors.PROVIDER_UNAVAILABLE,
     scope="key",
+    is_window=True,
     retry_after=_plan_wait_s,
     default_retry_after_s=rules.WINDOW_WAIT_S,
 )

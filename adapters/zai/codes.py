@@ -6,6 +6,7 @@ status is looked at.
 """
 
 import re
+from dataclasses import replace
 
 from adapters import rules
 from adapters.base import CodeRule, CodeTable, PatternRule
@@ -23,10 +24,14 @@ def _until_chinas_tomorrow(failure: UpstreamFailure, now_s: float) -> float:
 
 
 _WINDOW = CodeRule(
-    row=errors.GLM_DEPLETED, scope="key", retry_after=reset_time, default_retry_after_s=rules.WINDOW_WAIT_S
+    row=errors.GLM_DEPLETED,
+    scope="key",
+    is_window=True,
+    retry_after=reset_time,
+    default_retry_after_s=rules.WINDOW_WAIT_S,
 )
-_WEEK = CodeRule(row=errors.GLM_DEPLETED, scope="key", retry_after=reset_time, default_retry_after_s=rules.STAFF_WAIT_S)
-_DAY = CodeRule(row=errors.RATE_LIMIT, scope="key", retry_after=_until_chinas_tomorrow)
+_WEEK = replace(_WINDOW, default_retry_after_s=rules.STAFF_WAIT_S)
+_DAY = CodeRule(row=errors.RATE_LIMIT, scope="key", is_window=True, retry_after=_until_chinas_tomorrow)
 # The plan or its permission does not cover this API or model.
 _NOT_OURS = CodeRule(
     row=errors.PROVIDER_UNAVAILABLE, scope="model", needs_staff=True, default_retry_after_s=rules.STAFF_WAIT_S

@@ -1,4 +1,6 @@
-"""Catalog files: TOML with ``[[models]]`` rows, refused as a whole with file, line and field when one is unsound.
+"""Catalog files: TOML with ``[[models]]`` rows, refused as a whole when one is unsound.
+
+Every mistake is told with file, line and field. What may be right all the same (``doubts_of``) is only told.
 
 The TOML reader of the standard library keeps no line numbers, so they are looked up in the text: the n-th
 ``[[models]]``, and in it the line that sets the field.
@@ -6,11 +8,12 @@ The TOML reader of the standard library keeps no line numbers, so they are looke
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from freetheai.catalog.model import BadRow, check_row
+from freetheai.catalog.model import BadRow, mistakes_of
+from freetheai.config.suggest import nearest
 
 _HEADER: Final = re.compile(r"^[ \t]*\[\[[ \t]*(?:models|\"models\"|'models')[ \t]*\]\]", re.MULTILINE)
 _ANY_HEADER: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
@@ -20,7 +23,11 @@ _SYNTAX_PLACE: Final = re.compile(r"^(?P<reason>.*) \(at line (?P<line>\d+), col
 
 
 class CatalogFileError(Exception):
-    """A catalog file can't be loaded; the text is ``file:line: field: reason``, one line."""
+    """A catalog file can't be loaded; the text is ``file:line: field: reason``, one line: the first of ``mistakes``."""
+
+    def __init__(self, *mistakes: str) -> None:
+        super().__init__(mistakes[0])
+        self.mistakes = mistakes
 
 
 def load_catalog_files(paths: Iterable[Path]) -> list[dict[str, Any]]:
@@ -60,6 +67,33 @@ def load_catalog_file(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def doubts_of(
+    path: Path, rows: Iterable[dict[str, Any]], aliases: Collection[str], prefixes: Collection[str]
+) -> list[str]:
+    """What is odd about the rows of a file that was loaded, as ``file:line: field: what``: fallbacks that are none of
+    ``aliases``, prefixes that are none of ``prefixes``, each once; both may still come.
+    """
+    text = _read(path)
+    return [
+        f"{path}:{_line_in_row(text, number, bad.field)}: {bad}" for number, bad in _doubts(rows, aliases, prefixes)
+    ]
+
+
+def _doubts(
+    rows: Iterable[dict[str, Any]], aliases: Collection[str], prefixes: Collection[str]
+) -> Iterator[tuple[int, BadRow]]:
+    told: set[str] = set()
+    for number, row in enumerate(rows):
+        prefix = row["id"].partition("/")[0]
+        if prefix not in prefixes and prefix not in told:
+            yield number, BadRow("id", f"no provider is configured for the prefix {prefix}")
+            told.add(prefix)
+        for alias in row.get("fallbacks", ()):
+            if alias not in aliases:
+                reason = f"{alias!r} is no model, here or in the catalog, and is passed over{nearest(alias, aliases)}"
+                yield number, BadRow("fallbacks", reason)
+
+
 def _read(path: Path) -> str:
     try:
         # Line ends as they are: TOML knows two kinds, and both count as one line.
@@ -79,16 +113,21 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
 
 
 def _check_all(path: Path, text: str, rows: list[dict[str, Any]]) -> None:
-    seen: dict[str, int] = {}
+    mistakes: list[str] = []
+    line_of: dict[str, int] = {}
     for number, row in enumerate(rows):
-        try:
-            check_row(row)
-            if row["id"] in seen:
-                raise BadRow("id", f"{row['id']!r} stands in line {seen[row['id']]} already")
-        except BadRow as bad:
-            line = _line_in_row(text, number, bad.field)
-            raise CatalogFileError(f"{path}:{line}: {bad}") from bad
-        seen[row["id"]] = _line_in_row(text, number, "id")
+        alias = row.get("id")
+        found = list(mistakes_of(row))
+        if isinstance(alias, str):
+            if alias in line_of:
+                found.append(BadRow("id", f"{alias!r} stands in line {line_of[alias]} already"))
+            fallbacks = row.get("fallbacks")
+            if isinstance(fallbacks, list) and alias in fallbacks:
+                found.append(BadRow("fallbacks", "names the model itself"))
+            line_of.setdefault(alias, _line_in_row(text, number, "id"))
+        mistakes += (f"{path}:{_line_in_row(text, number, bad.field)}: {bad}" for bad in found)
+    if mistakes:
+        raise CatalogFileError(*mistakes)
 
 
 def _line_in_row(text: str, number: int, field: str) -> int:

@@ -8,7 +8,7 @@ Rules:
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, cast, get_args
@@ -97,18 +97,23 @@ def check_row(row: Mapping[str, Any]) -> None:
     Raises:
         BadRow: the first field that is not.
     """
+    for mistake in mistakes_of(row):
+        raise mistake
+
+
+def mistakes_of(row: Mapping[str, Any]) -> Iterator[BadRow]:
+    """All that is wrong with a row, field by field in its own order."""
+    if "id" not in row:
+        yield BadRow("id", "is missing")
     for name, value in row.items():
         if name in _COMPUTED:
-            raise BadRow(name, "is computed, it can't be set")
-        if name not in FIELDS:
-            raise BadRow(name, f"is not a field of a model{nearest(name, FIELDS)}")
-        reason = FIELDS[name](value)
-        if reason:
-            raise BadRow(name, reason)
-    if "id" not in row:
-        raise BadRow("id", "is missing")
+            yield BadRow(name, "is computed, it can't be set")
+        elif name not in FIELDS:
+            yield BadRow(name, f"is not a field of a model{nearest(name, FIELDS)}")
+        elif reason := FIELDS[name](value):
+            yield BadRow(name, reason)
     if row.get("visibility") == "role_gated" and not row.get("roles") and not row.get("requires_seems_legit"):
-        raise BadRow("visibility", "'role_gated' needs roles, or requires_seems_legit")
+        yield BadRow("visibility", "'role_gated' needs roles, or requires_seems_legit")
 
 
 def model_of(document: Mapping[str, Any], verified_role: str) -> Model:

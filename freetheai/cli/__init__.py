@@ -32,7 +32,7 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run = Callable[[argparse.Namespace, Settings], Awaitable[int]]
 
 # Imported by name: a one-file build must be told of each (and its self-check walks this table).
-COMMANDS = ("serve", "reload", "keys", "users", "bans", "models", "doctor", "version")
+COMMANDS = ("serve", "reload", "keys", "users", "bans", "models", "stats", "export", "import", "doctor", "version")
 
 EXIT_DONE = 0
 EXIT_REFUSED = 1

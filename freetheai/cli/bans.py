@@ -5,10 +5,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from freetheai import clock
-from freetheai.addresses import parse_network
+from freetheai.ban_values import NotBannable, normalised_ban
 from freetheai.cli import EXIT_DONE, CommandRefused, Subparsers, output
 from freetheai.cli.context import Backends, open_backends
-from freetheai.clients import MAX_NAME_CHARS
 from freetheai.config import Settings
 from freetheai.store.bans import Ban, BanKind, Bans
 from freetheai.store.mongo import StoreUnavailable
@@ -85,16 +84,10 @@ async def list_bans(args: argparse.Namespace, settings: Settings) -> int:
 
 def _normalised(kind: BanKind, value: str) -> str:
     """The form bans are kept and compared in."""
-    if kind == "client":
-        name = value.strip().lower()
-        if not name.strip("*") or len(name) > MAX_NAME_CHARS:
-            raise CommandRefused(f"a client signature has 1 to {MAX_NAME_CHARS} characters and is not only *")
-        return name
     try:
-        network = parse_network(value)
-    except ValueError as error:
-        raise CommandRefused(f"{value!r} is no address or CIDR: {error}") from error
-    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+        return normalised_ban(kind, value)
+    except NotBannable as error:
+        raise CommandRefused(str(error)) from error
 
 
 async def _with_backends(settings: Settings, work: Callable[[Backends], Awaitable[None]]) -> None:

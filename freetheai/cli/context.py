@@ -31,6 +31,7 @@ class Backends:
     bus: Bus
     accounts: Accounts
     actor: str
+    redis: RedisConnection
 
     async def publish(self, kind: str, key: str) -> None:
         """Tell running servers; one that can't be told sees the change a little later, and stderr says so."""
@@ -64,7 +65,7 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
             stack.push_async_callback(redis.close)
             bus = Bus(redis.subscriber, settings.redis.prefix)
             stack.push_async_callback(bus.close)
-            yield Backends(store, bus, Accounts(store, bus.publish), _operator())
+            yield Backends(store, bus, Accounts(store, bus.publish), _operator(), redis)
     except (EmbeddedError, StoreUnavailable, AccountRefused) as error:
         raise CommandRefused(str(error)) from error
 

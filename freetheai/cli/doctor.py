@@ -1,22 +1,24 @@
 """`freetheai doctor`: check everything the gateway depends on, and say in words what to do about what is wrong."""
 
 import argparse
-import os
 import resource
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from freetheai.cli import EXIT_DONE, EXIT_REFUSED, Subparsers, output
+from freetheai.cli.doctor_discord import check_discord
 from freetheai.cli.doctor_providers import check_providers
+from freetheai.cli.doctor_stores import check_mongodb, check_redis
 from freetheai.cli.finding import Finding
 from freetheai.config import Settings
 from freetheai.embedded import EmbeddedError, Wanted, open_services
-from freetheai.limits import RedisFailure, open_redis
-from freetheai.store.mongo import Store, StoreUnavailable
 
 _ENOUGH_FILES: Final = 4096
+# With fewer not even a few hundred streams fit.
+_FEWEST_FILES: Final = 1024
 
 
 def register(subparsers: Subparsers) -> None:
@@ -44,11 +46,13 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     try:
         async with open_services(settings.server.data_dir, wanted, _stay_silent) as addresses:
             mongodb_url = settings.mongodb.url.reveal() or addresses.mongodb_url
-            yield await check_mongodb(mongodb_url, settings.mongodb.database)
-            yield await check_redis(settings.redis.url.reveal() or addresses.redis_url)
+            for finding in await check_mongodb(mongodb_url, settings.mongodb.database):
+                yield finding
+            for finding in await check_redis(settings.redis.url.reveal() or addresses.redis_url):
+                yield finding
     except EmbeddedError as error:
         yield Finding("embedded services", "error", str(error), "see the reason; or set mongodb.url and redis.url")
-    for finding in await check_providers(settings):
+    for finding in (*await check_providers(settings), *await check_discord(settings.discord)):
         yield finding
 
 
@@ -58,7 +62,7 @@ def check_files() -> Finding:
     if 0 <= hard < _ENOUGH_FILES:
         return Finding(
             "file handles",
-            "warning",
+            "error" if hard < _FEWEST_FILES else "warning",
             f"at most {hard}",
             f"each stream takes two: allow {_ENOUGH_FILES} (`ulimit -Hn`, minfds in supervisor)",
         )
@@ -68,37 +72,18 @@ def check_files() -> Finding:
 def check_data_dir(data_dir: Path) -> Finding:
     """The folder of the embedded services, or the one it will be made in, can be written."""
     place = next(path for path in (data_dir.absolute(), *data_dir.absolute().parents) if path.exists())
-    if place.is_dir() and os.access(place, os.W_OK):
-        return Finding("data folder", "ok", str(data_dir))
-    return Finding("data folder", "error", f"{place} is not a folder we may write", "set server.data_dir")
-
-
-async def check_mongodb(url: str, database: str) -> Finding:
-    """MongoDB answers and has its indexes."""
     try:
-        store = Store(url, database)
-        try:
-            await store.start()
-        finally:
-            await store.close()
-    except StoreUnavailable as error:
-        return Finding("mongodb", "error", str(error), "check mongodb.url: host, port, user, password")
-    return Finding("mongodb", "ok", "answers; indexes stand")
-
-
-async def check_redis(url: str) -> Finding:
-    """Redis answers."""
-    try:
-        redis = open_redis(url)
-    except ValueError as error:
-        return Finding("redis", "error", str(error), "check redis.url")
-    try:
-        await redis.ping()
-    except RedisFailure as error:
-        return Finding("redis", "error", str(error), "check redis.url: host, port, password")
-    finally:
-        await redis.close()
-    return Finding("redis", "ok", "answers")
+        # By trying: what the rights say is not all (read-only and special file systems, quotas).
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        return Finding(
+            "data folder",
+            "error",
+            f"{place} can't be written: {error.strerror}",
+            "set server.data_dir to a folder of the server's user, or chown this one",
+        )
+    return Finding("data folder", "ok", str(data_dir))
 
 
 def _stay_silent(line: str) -> None:

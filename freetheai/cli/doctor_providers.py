@@ -12,6 +12,7 @@ Rules:
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from adapters import UnknownAdapterError
@@ -20,7 +21,7 @@ from adapters.classify import classify
 from freetheai import clock, errors
 from freetheai.cli.finding import Finding
 from freetheai.config import ProviderSettings, Settings
-from freetheai.providers import WINDOW_ROWS, Provider
+from freetheai.providers import Provider
 from freetheai.upstream import Answer, CallTimeouts, ResponseHead, Upstream, UpstreamCall
 from freetheai.wire.error_body import failure_from, is_error_body, read_error
 from freetheai.wire.jsontext import try_loads
@@ -55,12 +56,17 @@ async def check_providers(settings: Settings) -> list[Finding]:
 async def check_provider(upstream: Upstream, prefix: str, settings: ProviderSettings) -> list[Finding]:
     """One provider: its adapter exists, it answers, it takes each of its keys."""
     try:
-        adapter = Provider(prefix, settings).adapter_for("")
+        # One that is used for media alone is asked in its family's way of generating.
+        adapter = Provider(prefix, settings).adapter_for("") or Provider(prefix, _whole(settings)).adapter_for("")
     except UnknownAdapterError as error:
         return [Finding(f"provider {prefix}", "error", str(error), f"mend [providers.{prefix}] adapter or formats")]
     if adapter is None:
         return [Finding(f"provider {prefix}", "warning", "speaks no format that can be asked for models")]
     return await _Check(upstream, prefix, settings, adapter).run()
+
+
+def _whole(settings: ProviderSettings) -> ProviderSettings:
+    return replace(settings, formats=())
 
 
 class _Check:
@@ -126,7 +132,7 @@ class _Check:
             return Finding(name, "ok", "the key is taken")
         verdict, status = self._verdict(answer), answer.head.status if answer.head else 0
         wait = f" for {verdict.retry_after_s:.0f} s" if verdict.retry_after_s else ""
-        if verdict.row in WINDOW_ROWS:
+        if verdict.is_window:
             return Finding(name, "warning", f"the plan's quota is used up{wait}", "wait, or add a key of another plan")
         if verdict.row is errors.RATE_LIMIT:
             return Finding(name, "warning", f"the key is limited{wait}", "wait, or add another key")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from freetheai import clock
-from freetheai.catalog import BadRow, CatalogFileError, full_row, load_catalog_file, model_of
+from freetheai.catalog import BadRow, CatalogFileError, doubts_of, full_row, load_catalog_file, model_of
 from freetheai.cli import EXIT_DONE, CommandRefused, Subparsers, output
 from freetheai.cli.context import open_backends
 from freetheai.config import Settings
@@ -45,7 +45,9 @@ async def load(args: argparse.Namespace, settings: Settings) -> int:
     try:
         rows = load_catalog_file(args.file)
     except CatalogFileError as error:
-        raise CommandRefused(str(error)) from error
+        *others, last = error.mistakes
+        _tell(others)
+        raise CommandRefused(last) from error
     async with open_backends(settings) as backends:
         loaded = await Models(backends.store).upsert(rows, clock.utc_now())
         for action, aliases in (("model.add", loaded.added), ("model.change", loaded.changed)):
@@ -54,7 +56,10 @@ async def load(args: argparse.Namespace, settings: Settings) -> int:
         if loaded.added or loaded.changed:
             # One notice is enough: who hears it reads the whole catalog.
             await backends.publish("models", "")
-    _warn_of_unknown_prefixes((row["id"] for row in rows), settings)
+        known = {str(document.get("id")) for document in await Models(backends.store).all()}
+    # Without any provider the local model serves, and its own row is no mistake.
+    prefixes = settings.providers or {alias.partition("/")[0] for alias in known}
+    _tell(doubts_of(args.file, rows, known, prefixes))
     output.write_record(args, {"added": loaded.added, "changed": loaded.changed, "unchanged": loaded.kept})
     return EXIT_DONE
 
@@ -119,7 +124,5 @@ def _row(document: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     }
 
 
-def _warn_of_unknown_prefixes(aliases: Iterable[str], settings: Settings) -> None:
-    unknown = sorted({alias.partition("/")[0] for alias in aliases} - set(settings.providers))
-    if unknown and settings.providers:
-        sys.stderr.write(f"freetheai: no provider is configured for the prefix {', '.join(unknown)}\n")
+def _tell(lines: Iterable[str]) -> None:
+    sys.stderr.writelines(f"freetheai: {line}\n" for line in lines)

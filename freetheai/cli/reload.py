@@ -33,5 +33,6 @@ async def run(args: argparse.Namespace, settings: Settings) -> int:
             await backends.bus.publish("config", "")
         except NoticeNotSent as error:
             raise CommandRefused(f"running servers were not told: {error}") from error
+        await backends.audit("config.reload", "", {"parts": list(RELOADABLE)})
     output.write_record(args, {"reloading": list(RELOADABLE)})
     return EXIT_DONE

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 from freetheai import clock
@@ -10,8 +11,10 @@ from freetheai.cli import EXIT_DONE, CommandRefused, Subparsers, output
 from freetheai.cli.context import Backends, open_backends
 from freetheai.config import Settings
 from freetheai.store.keys import Key
+from freetheai.store.usage_figures import UsageFigures
 from freetheai.store.users import User
 
+_DAYS: Final = 30
 _COLUMNS: Final = (
     "user_id",
     "name",
@@ -38,6 +41,9 @@ def register(subparsers: Subparsers) -> None:
     )
     showing = actions.add_parser("show", help="one account")
     showing.add_argument("user", metavar="ID")
+    showing.add_argument(
+        "--days", type=_days, default=_DAYS, metavar="N", help=f"how far back to look for clients (default: {_DAYS})"
+    )
     output.add_json_option(showing)
     showing.set_defaults(run=show)
     listing = actions.add_parser("list", help="every account")
@@ -70,12 +76,14 @@ def _add_changes(parser: argparse.ArgumentParser) -> None:
 
 
 async def show(args: argparse.Namespace, settings: Settings) -> int:
-    """Print one account."""
+    """Print one account, with the signatures of the clients it was used with."""
     async with open_backends(settings) as backends:
         user = await backends.accounts.find_user(args.user)
         if user is None:
             raise CommandRefused(f"there is no user {args.user!r}")
         row = await _with_key(backends, user)
+        since = clock.utc_now() - timedelta(days=args.days)
+        row["clients"] = await UsageFigures(backends.store).clients_of(args.user, since)
     output.write_record(args, row)
     return EXIT_DONE
 
@@ -136,4 +144,10 @@ def _limit(text: str) -> int:
         return 0
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number above 0, or 'default', not {text!r}")
+    return int(text)
+
+
+def _days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 4 or not 1 <= int(text) <= 3650:
+        raise argparse.ArgumentTypeError(f"a whole number of days from 1 to 3650, not {text!r}")
     return int(text)

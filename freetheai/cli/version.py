@@ -6,20 +6,14 @@ imported by a name in a string. The self-check loads each of them, as the server
 
 import argparse
 import platform
-from collections.abc import Callable, Iterator
+import warnings
 from dataclasses import dataclass, field
-from functools import partial
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-import adapters
 from freetheai import __version__
-from freetheai.cli import COMMANDS, EXIT_DONE, EXIT_REFUSED, Subparsers, output
+from freetheai.cli import EXIT_DONE, EXIT_REFUSED, Subparsers, output
+from freetheai.cli.parts import all_parts
 from freetheai.config import Settings
-
-# It imports every handler in plain sight.
-_ROUTES = "handlers.routes"
 
 
 @dataclass(slots=True)
@@ -56,42 +50,14 @@ async def run(args: argparse.Namespace, settings: Settings) -> int:
 def self_check() -> Report:
     """Load everything; an installation is complete when nothing is missing."""
     report = Report()
-    for name, load in _parts():
+    for name, load in all_parts():
         try:
-            load()
+            with warnings.catch_warnings():
+                # What libraries say of the future to those who develop with them.
+                warnings.simplefilter("ignore")
+                load()
         except Exception as reason:  # whatever keeps it from loading, the others are still looked at
             report.missing.append(f"{name}: {type(reason).__name__}: {reason}")
         else:
             report.loaded.append(name)
     return report
-
-
-def _parts() -> Iterator[tuple[str, Callable[[], object]]]:
-    yield "scripts of the limits", _load_scripts
-    for family, formats in adapters.FAMILIES.items():
-        for format_name in formats:
-            yield f"adapter {family}/{format_name}", partial(adapters.find, family, format_name)
-    yield "handlers", partial(import_module, _ROUTES)
-    yield "moderation worker", _find_worker
-    for command in COMMANDS:
-        yield f"command {command}", partial(_load_command, command)
-
-
-def _load_scripts() -> None:
-    # Imported here: where it is what is missing, the others are still looked at.
-    scripts = import_module("freetheai.limits.scripts")
-    scripts.load_scripts()
-    scripts.load_failed_keys_script()
-    scripts.load_windows_script()
-
-
-def _find_worker() -> None:
-    # Run as a script by an interpreter of its own: it has to be a file.
-    worker = import_module("freetheai.moderation.worker").__file__
-    if worker is None or not Path(worker).is_file():
-        raise FileNotFoundError(f"{worker} is no file")
-
-
-def _load_command(name: str) -> None:
-    if not callable(getattr(import_module(f"freetheai.cli.{name}"), "register", None)):
-        raise TypeError("it has no register()")

@@ -26,6 +26,7 @@ from freetheai.config.settings import (
     RedisSettings,
     ServerSettings,
     Settings,
+    SiteSettings,
     TimeoutSettings,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "Secret",
     "ServerSettings",
     "Settings",
+    "SiteSettings",
     "TimeoutSettings",
     "load_settings",
     "reloadable_differences",

@@ -190,7 +190,10 @@ def url(*schemes: str, may_be_empty: bool = False, may_have_query: bool = False)
 def _read_path(value: Any, place: Place) -> Path | None:
     if not isinstance(value, str) or "\0" in value:
         raise place.refuse("must be the path of a file, as text")
-    return place.folder / Path(value).expanduser() if value else None
+    try:
+        return place.folder / Path(value).expanduser() if value else None
+    except RuntimeError:
+        raise place.refuse("begins with `~` and a name that has no home folder") from None
 
 
 def _read_needed_path(value: Any, place: Place) -> Path:

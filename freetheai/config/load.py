@@ -102,6 +102,8 @@ def _settled(settings: Settings, written: Written) -> Settings:
         raise _place_of(written, "discord", "guild_id").refuse("must be given when Discord is enabled")
     if "public_url" not in written.sections["server"]:
         server = replace(server, public_url=_local_url(server.host, server.port))
+    elif not settings.site.base_url and server.public_url != _local_url(server.host, server.port):
+        settings = replace(settings, site=replace(settings.site, base_url=server.public_url))
     unsaid = {name: discord.enabled for name in ("membership", "checkin") if name not in written.sections["gates"]}
     return replace(settings, server=server, gates=replace(settings.gates, **unsaid))
 

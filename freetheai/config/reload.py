@@ -6,7 +6,7 @@ from typing import Any
 
 from freetheai.config.settings import SECTIONS, Settings
 
-RELOADABLE = ("providers", "limits", "gates", "moderation", "timeouts")
+RELOADABLE = ("site", "providers", "limits", "gates", "moderation", "timeouts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

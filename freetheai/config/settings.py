@@ -60,6 +60,9 @@ class ServerSettings:
         written="freetheai.xyz",
     )
     max_body_bytes: int = entry(kinds.whole_number(1), 33_554_432, "Largest request body, in bytes.")
+    reuse_port: bool = entry(
+        kinds.BOOLEAN, False, "Other processes of ours may listen on the same port (`SO_REUSEPORT`)."
+    )
     drain_seconds: float = entry(
         kinds.seconds(may_be_zero=True), 30.0, "How long running streams may go on after SIGTERM."
     )
@@ -67,6 +70,35 @@ class ServerSettings:
     metrics: bool = entry(kinds.BOOLEAN, True, "Serve `GET /metrics`, on the admin port only.")
     admin_port: int = entry(
         kinds.whole_number(0, 65535), 8081, "Loopback port of `/healthz`, `/readyz` and `/metrics`; 0 turns it off."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSettings:
+    """Whose gateway it is: what the web pages show in the operator's name."""
+
+    name: str = entry(kinds.NAME, "FreeTheAI", "What the pages call the gateway.")
+    tagline: str = entry(
+        kinds.TEXT, "One key and one base URL for the language models of a community.", "One line under the name."
+    )
+    logo: Path | None = entry(
+        kinds.OPTIONAL_PATH, None, "An image (svg, png, jpg or webp, at most 64 KiB) in place of the built-in mark."
+    )
+    discord_invite: str = entry(
+        kinds.url("http", "https", may_be_empty=True, may_have_query=True),
+        "",
+        "Link by which people join the Discord server; empty: none is shown.",
+    )
+    base_url: str = entry(
+        kinds.url("http", "https", may_be_empty=True),
+        "",
+        "What the pages say clients reach the gateway by, without `/v1`; empty: `server.public_url` if that is set,"
+        " else the address by which the page was asked for.",
+    )
+    texts: Path | None = entry(
+        kinds.OPTIONAL_PATH,
+        None,
+        "Folder whose `landing.html`, `privacy.html` and `terms.html` stand in place of the built-in texts.",
     )
 
 
@@ -130,6 +162,37 @@ class DiscordSettings:
         "",
         "Its gateway (`ws://…`); empty: what the API names.",
     )
+    members_intent: bool = entry(
+        kinds.BOOLEAN,
+        True,
+        "Ask for the privileged members intent; without it everything works, but members are looked up one by one.",
+    )
+    message_content_intent: bool = entry(
+        kinds.BOOLEAN,
+        False,
+        "Ask for the privileged message content intent, so that a key pasted in any message is found; without it only"
+        " in messages that mention the bot or are written to it.",
+    )
+    picture_challenge: Literal["doubtful", "always", "never"] = entry(
+        kinds.choice("doubtful", "always", "never"),
+        "doubtful",
+        "Who is asked by a drawn picture instead of in words: members whose signals are doubtful, all, or nobody.",
+    )
+    challenge_seconds: float = entry(
+        kinds.seconds(), 180.0, "How long a form or picture may be answered; not under 120 where people use it."
+    )
+    invite_account_days: int = entry(
+        kinds.whole_number(0),
+        7,
+        "Who joins with a Discord account younger than this counts for nobody.",
+    )
+    verified_days: int = entry(
+        kinds.whole_number(0), 7, "UTC days with messages that make a member Verified; 0: only staff do."
+    )
+    verified_messages: int = entry(kinds.whole_number(1), 50, "Messages that count, needed besides the days.")
+    verified_gap_seconds: float = entry(
+        kinds.seconds(may_be_zero=True), 60.0, "A message sooner than this after one that counted does not count."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +225,7 @@ class LimitsSettings:
 
     daily_success_limit: int = entry(kinds.whole_number(1), 250, "Successful requests in a UTC day.")
     max_addresses: int = entry(
-        kinds.whole_number(1), 2, "Source addresses an account may use at once, while requests run."
+        kinds.whole_number(1), 2, "Source addresses (of IPv6 a /64) an account may use at once, while requests run."
     )
     lease_seconds: float = entry(
         kinds.seconds(), 60.0, "How long a running request's slot lasts; it is renewed every third of it."
@@ -267,6 +330,7 @@ class Settings:
     """The whole configuration; ``source`` is the file it came from, None for defaults and environment alone."""
 
     server: ServerSettings = field(default_factory=ServerSettings)
+    site: SiteSettings = field(default_factory=SiteSettings)
     mongodb: MongodbSettings = field(default_factory=MongodbSettings)
     redis: RedisSettings = field(default_factory=RedisSettings)
     discord: DiscordSettings = field(default_factory=DiscordSettings)
@@ -284,6 +348,7 @@ class Settings:
 SECTIONS: Mapping[str, type] = MappingProxyType(
     {
         "server": ServerSettings,
+        "site": SiteSettings,
         "mongodb": MongodbSettings,
         "redis": RedisSettings,
         "discord": DiscordSettings,

@@ -16,7 +16,6 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Final, Literal
 from freetheai import clock
 from freetheai.embedded.logs import find_complaint, open_log, trim_log
 from freetheai.embedded.probes import Probe
+from freetheai.python_child import script_argv
 from freetheai.tasks import TaskGroup
 
 State = Literal["up", "restarting", "down"]
@@ -210,10 +210,7 @@ class Child:
 
 
 def _tied_to_us(argv: tuple[str, ...]) -> tuple[str, ...]:
-    # A one-file build has no interpreter to run the script with; there the next start ends what a killed one left.
-    if getattr(sys, "frozen", False):
-        return argv
-    return (sys.executable, "-I", "-S", str(_EXEC_CHILD), str(os.getpid()), *argv)
+    return script_argv(_EXEC_CHILD, str(os.getpid()), *argv)
 
 
 def _ending(status: int) -> str:

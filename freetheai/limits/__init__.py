@@ -7,7 +7,7 @@ bind is ``policy.py``'s, what the client sees of them ``headers.py``'s, how Redi
 from freetheai.limits.failed_keys import FailedKeys
 from freetheai.limits.headers import Gauge, LimitNumbers, Reason, limit_headers
 from freetheai.limits.limiter import Lease, Limiter, LimitRefused
-from freetheai.limits.policy import LimitOverrides, LimitPolicy, resolve, tier_of
+from freetheai.limits.policy import LimitOverrides, LimitPolicy, Policies, resolve, tier_of
 from freetheai.limits.redis_client import RedisConnection, open_redis
 from freetheai.limits.scripts import RedisFailure, ScriptRunner
 
@@ -20,6 +20,7 @@ __all__ = [
     "LimitPolicy",
     "LimitRefused",
     "Limiter",
+    "Policies",
     "Reason",
     "RedisConnection",
     "RedisFailure",

@@ -2,8 +2,9 @@
 --
 -- KEYS[1] minute     zset: lease id -> admitted at, us. The sliding log.
 -- KEYS[2] leases     zset: lease id -> expiry, us. The running requests.
--- KEYS[3] tickets    hash: lease id -> "DAY ADDRESS" while it runs, "DAY" once it has expired, nothing once settled
--- KEYS[4] addresses  hash: source address -> requests running from there
+-- KEYS[3] tickets    hash: lease id -> "DAY ADDRESS" while it runs, "DAY" once it has expired, nothing once settled;
+--                    "kept:" and lease id -> "DAY" of a success that may be given back (a deferred job's)
+-- KEYS[4] addresses  hash: source address (of IPv6 its /64) -> requests running from there
 -- KEYS[5] days       hash: UTC day number -> successes kept and reserved
 -- KEYS[6] abandoned  set: lease ids that must not be granted any more
 --

@@ -1,6 +1,6 @@
 -- acquire.lua: take a slot of the minute, of the day and of concurrency for one request, or none of them.
 -- KEYS as in account.lua
--- ARGV[1] lease id          ARGV[2] source address       ARGV[3] lease, us
+-- ARGV[1] lease id          ARGV[2] source, see ADDRESSES ARGV[3] lease, us
 -- ARGV[4] requests in any   ARGV[5] window, us           ARGV[6] parallel requests
 -- ARGV[7] successes a day   ARGV[8] addresses at once
 -- Reply: numbers() of account.lua; reason 0 granted, 1 concurrency, 2 overlap, 3 minute, 4 day: the first that binds.

@@ -13,16 +13,14 @@ Rules:
 
 import secrets
 from collections import OrderedDict
-from functools import lru_cache
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 from freetheai import clock
+from freetheai.addresses import subscriber_of
 from freetheai.limits.scripts import RedisFailure, ScriptRunner, load_failed_keys_script
 
 # Addresses remembered as full; past it the one that was told first is asked for anew when its next key fails.
 MAX_REMEMBERED: Final = 10_000
-_SUBSCRIBER_BITS: Final = 64
 
 
 class FailedKeys:
@@ -40,7 +38,7 @@ class FailedKeys:
         """How long (seconds) ``address`` still has to wait, as far as this process was told; 0: it need not."""
         if not self._full_until_s:
             return 0.0
-        counted = counted_address(address)
+        counted = subscriber_of(address)
         until_s = self._full_until_s.get(counted)
         if until_s is None:
             return 0.0
@@ -55,7 +53,7 @@ class FailedKeys:
 
         Returns 0 when they were noted; else the seconds until there is room for so many, and none of them is noted.
         """
-        counted = counted_address(address)
+        counted = subscriber_of(address)
         if not counted:
             return 0.0
         key = f"{self._prefix}:failed_keys:{counted}".encode()
@@ -75,15 +73,3 @@ class FailedKeys:
         self._full_until_s.move_to_end(counted)
         if len(self._full_until_s) > MAX_REMEMBERED:
             self._full_until_s.popitem(last=False)
-
-
-@lru_cache(maxsize=4096)
-def counted_address(address: str) -> str:
-    """What ``address`` is counted as: itself, of IPv6 its /64; "" for what is no address."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return ""
-    if isinstance(parsed, IPv6Address):
-        return str(IPv6Network((parsed, _SUBSCRIBER_BITS), strict=False))
-    return str(parsed)

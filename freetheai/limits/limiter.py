@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from freetheai import clock, errors
+from freetheai.addresses import subscriber_of
 from freetheai.errors import ApiError, ErrorSpec
 from freetheai.limits.headers import LimitNumbers, LimitReply, Reason, limit_numbers
 from freetheai.limits.policy import LimitPolicy
@@ -107,7 +108,7 @@ class Limiter:
 
         The lease runs out ``policy.lease_s`` seconds (Redis' clock) after its last renewal, so a crash frees it.
         ``address`` is the request's source: while the account has one running, at most ``policy.max_addresses``
-        different ones are served.
+        different ones are served. An IPv6 address counts as its /64: within it a machine changes its own by the hour.
 
         Raises:
             LimitRefused: CONCURRENCY_LIMIT (all slots in use), RATE_LIMIT (too many addresses, or the minute),
@@ -116,12 +117,13 @@ class Limiter:
         """
         lease_id = secrets.token_hex(8)
         lease_us = round(policy.lease_s * 1_000_000)
+        source = subscriber_of(address) or address
         minute, day = policy.requests_per_minute, policy.daily_successes
         try:
             raw = await self._run(
                 self._scripts.acquire,
                 account,
-                (lease_id, address, lease_us, minute, self._window_us, policy.concurrency, day, policy.max_addresses),
+                (lease_id, source, lease_us, minute, self._window_us, policy.concurrency, day, policy.max_addresses),
             )
         except RedisNotAsked as error:
             raise ApiError(errors.DEPENDENCY_UNAVAILABLE) from error
@@ -151,21 +153,35 @@ class Limiter:
         lease.is_lost = not is_renewed
         return is_renewed
 
-    async def settle(self, lease: Lease, *, is_success: bool) -> None:
+    async def settle(self, lease: Lease, *, is_success: bool, is_refundable: bool = False) -> None:
         """End the request: its slot is free, its day reservation kept (success) or given back. Twice does no harm.
 
-        A success whose lease had expired counts if its day still has room. Never raises for Redis.
+        A success whose lease had expired counts if its day still has room. ``is_refundable``: a success that is only
+        promised so far, see ``refund``. Never raises for Redis.
         """
         if lease.is_settled:
             return
         lease.is_settled = True
-        args = (lease.lease_id, int(is_success), lease.policy.daily_successes)
+        args: tuple[Part, ...] = (lease.lease_id, int(is_success), lease.policy.daily_successes)
+        if is_refundable:
+            args += (1,)
         try:
             await self._run(self._scripts.settle, lease.account, args)
         except (RedisFailure, asyncio.CancelledError) as error:
             self._settle_later(_Settlement(lease.account, self._scripts.settle, args, is_success=is_success))
             if isinstance(error, asyncio.CancelledError):
                 raise
+
+    async def refund(self, account: str, lease_id: str) -> None:
+        """Give a refundable success back to the day it was counted on; twice does no harm.
+
+        Raises:
+            ApiError: DEPENDENCY_UNAVAILABLE; it may or may not have been given back: ask again.
+        """
+        try:
+            await self._run(self._scripts.refund, account, (lease_id,))
+        except RedisFailure as error:
+            raise ApiError(errors.DEPENDENCY_UNAVAILABLE) from error
 
     async def standing(self, account: str, policy: LimitPolicy) -> LimitNumbers:
         """Where the account stands just now; takes nothing.

@@ -5,7 +5,7 @@ The settings come by shape (`[limits]` of the configuration), so that this modul
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,21 @@ class LimitsLike(Protocol):
     def roles(self) -> Mapping[str, GrantLike]: ...  # noqa: D102
 
 
+class OwnerLike(Protocol):
+    """An account, as far as its limits depend on it."""
+
+    @property
+    def user_id(self) -> str: ...  # noqa: D102 - the account says it
+    @property
+    def invites(self) -> int: ...  # noqa: D102
+    @property
+    def roles(self) -> Collection[str]: ...  # noqa: D102
+    @property
+    def overrides(self) -> Mapping[str, Any]: ...  # noqa: D102
+
+
 _NO_OVERRIDES = LimitOverrides()
+_MAX_KNOWN: Final = 10_000
 
 
 def tier_of(settings: LimitsLike, invites: int) -> TierLike:
@@ -97,3 +111,21 @@ def resolve(
 
 def _highest(base: int, granted: list[int | None]) -> int:
     return max([base, *(value for value in granted if value is not None)])
+
+
+class Policies:
+    """``resolve`` remembered: an account's limits change far less often than it asks."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[LimitsLike, OwnerLike, LimitPolicy]] = {}
+
+    def of(self, settings: LimitsLike, owner: OwnerLike) -> LimitPolicy:
+        """The limits of ``owner`` under ``settings``; worked out anew when either is another object."""
+        known = self._known.get(owner.user_id)
+        if known is not None and known[0] is settings and known[1] is owner:
+            return known[2]
+        policy = resolve(settings, owner.invites, owner.roles, LimitOverrides(**owner.overrides))
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        self._known[owner.user_id] = settings, owner, policy
+        return policy

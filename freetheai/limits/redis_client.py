@@ -50,6 +50,7 @@ class RedisPyClient:
 
     def __init__(self, client: Redis | RedisCluster, *, timeout_s: float = 1.5, watchers: Sequence[Redis] = ()) -> None:
         self._client = client
+        self._cluster = client if isinstance(client, RedisCluster) else None
         self._timeout_s = timeout_s
         self._watchers = watchers  # clients of the Sentinels, closed with ours
         # redis-py raises when its pool is empty; here one waits for a connection, within the time limit.
@@ -59,6 +60,10 @@ class RedisPyClient:
         """Send one command and return its reply; errors as CommandClient says."""
         try:
             async with asyncio.timeout(self._timeout_s), self._free:
+                if self._cluster is not None:
+                    # Before it knows the slots, redis-py chooses any node for a command, and closes the connections of
+                    # all others when it is sent on to the right one. Known slots cost nothing here.
+                    await self._cluster.initialize()
                 return await self._client.execute_command(*parts)
         except (TimeoutError, RedisTimeoutError):
             raise RedisUnavailable(f"no reply within {self._timeout_s:g} s") from None
@@ -68,6 +73,10 @@ class RedisPyClient:
             raise RedisReplyError(f"{code}{error}") from None
         except (RedisError, OSError, asyncio.IncompleteReadError) as error:
             raise RedisUnavailable(str(error) or type(error).__name__) from error
+        except Exception as error:
+            # redis-py drops a connection under another command's hands (a node that went away, a cluster that moved its
+            # slots), which then ends as whatever its code stumbles over. Nobody may be let in for that.
+            raise RedisUnavailable(f"redis-py failed: {type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
         """Close all connections."""
@@ -96,6 +105,10 @@ class RedisConnection:
                 raise
             return await self._client.execute("EVAL", script.text, len(keys), *keys, *args)
 
+    async def execute(self, *parts: Part) -> Any:
+        """Send one command, of one key, that may be done twice; RedisFailure when it was not done or can't be known."""
+        return await self._client.execute(*parts)
+
     async def ping(self) -> None:
         """Return when Redis answers; RedisFailure when it does not."""
         await self._client.execute("PING")
@@ -122,6 +135,9 @@ def open_redis(url: str, *, timeout_s: float = 1.5, is_pipelined: bool = True) -
     parts = urlsplit(url)
     if parts.scheme not in _SCHEMES:
         raise ValueError(f"redis.url: scheme must be one of {', '.join(_SCHEMES)}")
+    if parts.scheme != "unix" and "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        # Cut in the password, whose beginning would be taken for the host and shown.
+        raise ValueError("redis.url: / ? # in a password must be percent-encoded")
     if parts.scheme.endswith("+cluster"):
         return _open_cluster(parts, timeout_s)
     if parts.scheme.endswith("sentinel"):

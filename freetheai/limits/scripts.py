@@ -61,6 +61,7 @@ class Scripts:
     acquire: Script
     renew: Script
     settle: Script
+    refund: Script
     abandon: Script
     standing: Script
 
@@ -72,6 +73,7 @@ def load_scripts(*, clock: str = "") -> Scripts:
         acquire=_script(head, "acquire.lua"),
         renew=_script(head, "renew.lua"),
         settle=_script(head, "settle.lua"),
+        refund=_script(head, "refund.lua"),
         abandon=_script(head, "abandon.lua"),
         standing=_script(head, "standing.lua"),
     )
@@ -85,6 +87,61 @@ def load_failed_keys_script(*, clock: str = "") -> Script:
 def load_windows_script(*, clock: str = "") -> Script:
     """Read the script of `windows.py`, which knows credentials; ``clock`` as for ``load_scripts``."""
     return _script(clock or _read("clock.lua"), "windows.lua")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChallengeScripts:
+    """One script for each step of `challenges.py`."""
+
+    claim: Script
+    keep: Script
+    take: Script
+    solved: Script
+
+
+def load_challenge_scripts(*, clock: str = "") -> ChallengeScripts:
+    """Read the scripts of `challenges.py`; ``clock`` as for ``load_scripts``."""
+    head = clock or _read("clock.lua")
+    return ChallengeScripts(
+        claim=_script(head, "challenge_claim.lua"),
+        keep=_script(head, "challenge_keep.lua"),
+        take=_script(head, "challenge_take.lua"),
+        solved=_script(head, "challenge_solved.lua"),
+    )
+
+
+def load_lease_script() -> Script:
+    """Read the script of `shared.py`'s leases."""
+    return _script("", "lease.lua")
+
+
+def load_note_script() -> Script:
+    """Read the script of `shared.py`'s notes."""
+    return _script("", "note.lua")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberScripts:
+    """One script for each step of `member_records.py`."""
+
+    read: Script
+    write: Script
+    flow: Script
+
+
+def load_member_scripts(*, clock: str = "") -> MemberScripts:
+    """Read the scripts of `member_records.py`; ``clock`` as for ``load_scripts``."""
+    head = clock or _read("clock.lua")
+    return MemberScripts(
+        read=_script(head, "member_read.lua"),
+        write=_script(head, "member_write.lua"),
+        flow=_script(head, "member_flow.lua"),
+    )
+
+
+def load_live_script(*, clock: str = "") -> Script:
+    """Read the script of `live.py`, which knows processes; ``clock`` as for ``load_scripts``."""
+    return _script(clock or _read("clock.lua"), "live_states.lua")
 
 
 @functools.lru_cache(maxsize=8192)

@@ -11,7 +11,9 @@ from freetheai.limits.scripts import ScriptRunner, load_windows_script
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsedWindow:
-    """A used-up window: ``row`` is the type of its error row, ``left_s`` the seconds until it is full again."""
+    """A used-up window: ``row`` is the type of its error row, ``left_s`` the seconds until it is full again, 0 when it
+    has turned out to be so already.
+    """
 
     provider: str
     credential: str
@@ -28,7 +30,7 @@ class UsedWindows:
         self._script = load_windows_script(clock=clock_lua)
 
     async def note(self, window: UsedWindow) -> None:
-        """Keep that ``window`` is used up, for ``left_s`` from now. Raises ``RedisFailure``."""
+        """Keep that ``window`` is used up, for ``left_s`` from now; with 0, that it is not. Raises ``RedisFailure``."""
         name = "\n".join((window.row, window.provider, window.credential))
         await self._runner.run(self._script, (self._key,), (name, round(window.left_s * 1_000_000)))
 

@@ -7,6 +7,7 @@ several times as much.
 Rules:
 - keys, tokens and passwords are masked in every line; in what a provider said also addresses and hosts;
 - nothing logged can forge a line: JSON escapes line ends, readable text marks control characters;
+- tracebacks leave out messages that may quote a request or an answer (`traces.py`);
 - a log that can't be written never fails a request; the handler counts what was lost.
 """
 

@@ -1,5 +1,6 @@
 """Write lines: as JSON for machines, as text for a terminal."""
 
+import functools
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ import orjson
 
 from freetheai.log.record import RequestRecord, request_line, request_text
 from freetheai.log.redaction import MASK, mask_keys
+from freetheai.log.traces import trace_of
 
 _OUR_LOGGERS: Final = ("freetheai", "handlers", "adapters", "discord")
 # What logging itself puts into a record; everything else there came as `extra`.
@@ -113,7 +115,7 @@ def _json(record: logging.LogRecord) -> str:
 def _text(record: logging.LogRecord) -> str:
     facts = "".join(f"  {name}={value}" for name, value in _facts(record).items())
     event = _printable(mask_keys(record.getMessage()) + facts)
-    trace = _trace(record)
+    trace = "\n".join(map(_printable, _trace(record).split("\n")))
     return f"{_clock(record.created)} {record.levelname.lower():7} {record.name}: {event}\n" + (
         f"{trace}\n" if trace else ""
     )
@@ -148,14 +150,21 @@ def _as_text(value: object) -> str:
 
 
 def _trace(record: logging.LogRecord) -> str:
-    if not record.exc_info:
+    if not record.exc_info or record.exc_info[1] is None:
         return ""
-    return mask_keys(logging.Formatter().formatException(record.exc_info))
+    return mask_keys(trace_of(record.exc_info[1]))
 
 
 def _instant(at_s: float) -> str:
     """RFC 3339 in UTC with milliseconds."""
-    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    at_ms = int(at_s * 1000)
+    return f"{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z"
+
+
+@functools.lru_cache(maxsize=4)
+def _second(at_s: int) -> str:
+    """RFC 3339 in UTC, whole seconds, without its zone; worked out once a second."""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _clock(at_s: float) -> str:

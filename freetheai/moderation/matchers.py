@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from typing import Final
 from freetheai.moderation import worker
 from freetheai.moderation.patterns import Pattern
 from freetheai.moderation.verdict import Undecided
+from freetheai.python_child import script_argv
 from freetheai.tasks import TaskGroup
 
 _logger = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ class _Matcher:
     async def start(cls, patterns: Sequence[Pattern], budget_s: float) -> "_Matcher":
         """Start one and tell it the patterns."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", "-W", "ignore", str(Path(worker.__file__)), str(budget_s)),
+            *script_argv(Path(worker.__file__), str(budget_s)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

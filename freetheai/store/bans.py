@@ -8,6 +8,8 @@ from freetheai.store.mongo import Store
 _NO_ID = {"_id": 0}
 # Reading ten thousand takes longer (seconds) than asking for one.
 _LIST_TIMEOUT_S = 30.0
+# So few are decoded at a time: what decodes, however many, lets nothing else run.
+_BATCH = 500
 
 BanKind = Literal["ip", "client"]
 
@@ -47,5 +49,5 @@ class Bans:
     async def all(self) -> list[Ban]:
         """Every ban, the oldest first."""
         async with self._store.operation(_LIST_TIMEOUT_S):
-            found = await self._bans.find({}, _NO_ID).sort("created_at", 1).to_list(None)
+            found = await self._bans.find({}, _NO_ID).sort("created_at", 1).batch_size(_BATCH).to_list(None)
         return cast("list[Ban]", found)

@@ -43,7 +43,8 @@ _READ: Final[tuple[Mapping[str, Any], ...]] = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
     """What a request needs to know of a key's owner, as it was when read. ``is_member`` None: not known.
-    ``paused_reason`` None: not paused. ``last_checkin_day``: ``YYYY-MM-DD`` in UTC.
+    ``paused_reason`` None: not paused. ``last_checkin_day``: ``YYYY-MM-DD`` in UTC. ``are_roles_known`` False: nobody
+    could tell, ``roles`` is empty.
     """
 
     key_hash: str
@@ -56,6 +57,7 @@ class Owner:
     paused_reason: str | None
     last_checkin_day: str | None
     overrides: Overrides
+    are_roles_known: bool = True
 
 
 @dataclass(slots=True)

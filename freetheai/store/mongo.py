@@ -66,7 +66,10 @@ class Store:
             )
             self._database = self._client.get_database(database, codec_options=CODEC)
         except (PyMongoError, ValueError) as error:
-            raise StoreUnavailable(f"mongodb: {error}") from error
+            # Cut in the password, the URL's parts would be shown in the driver's words.
+            is_cut = "@" in url.partition("://")[2].partition("/")[2]
+            reason = "/ ? # @ : % in a password must be percent-encoded" if is_cut else str(error)
+            raise StoreUnavailable(f"mongodb: {reason}") from None
         self._is_away = False
         self._look_again_s = 0.0
         self._answered_s = 0.0

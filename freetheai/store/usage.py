@@ -1,21 +1,31 @@
-"""The collection ``usage``: one row a finished generation. Who, what, when and how much; never a word of it."""
+"""The collection ``usage``: one row a finished generation. Who, what, when and how much; never a word of it.
+
+MongoDB removes a row 90 days after its request (`indexes.py`).
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypedDict
+from typing import Any, Final, TypedDict, cast
+
+from bson import ObjectId
+from pymongo.errors import BulkWriteError
 
 from freetheai.store.mongo import Store
+
+_DUPLICATE_KEY: Final = 11000
 
 
 class UsageDocument(TypedDict):
     """One finished request. Times in milliseconds, None where there was no such moment; tokens None where unknown.
 
-    ``alias`` is the one asked for, ``provider`` the prefix that served it. ``estimated``: tokens are our estimate.
+    ``address`` is the caller's, ``alias`` the one asked for, ``provider`` the prefix that served it. ``estimated``:
+    tokens are our estimate.
     """
 
     at: datetime
     user_id: str
     key_prefix: str
+    address: str
     client: str
     route: str
     alias: str
@@ -40,6 +50,15 @@ class UsageStore:
         self._usage = store.collection("usage")
 
     async def insert(self, rows: Sequence[UsageDocument]) -> None:
-        """Add ``rows``, all in one go."""
+        """Add ``rows``, all in one go; adding the same rows again does no harm."""
+        documents = cast("list[dict[str, Any]]", list(rows))
+        for document in documents:
+            # Stays with the row: a batch whose answer was lost is known by it when it comes again.
+            document.setdefault("_id", ObjectId())
         async with self._store.operation():
-            await self._usage.insert_many([dict(row) for row in rows], ordered=False)
+            try:
+                await self._usage.insert_many(documents, ordered=False)
+            except BulkWriteError as error:
+                refused, unsure = error.details["writeErrors"], error.details["writeConcernErrors"]
+                if unsure or any(each["code"] != _DUPLICATE_KEY for each in refused):
+                    raise

@@ -10,7 +10,7 @@ Rules:
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Final, TypedDict, cast
+from typing import Any, Final, NotRequired, TypedDict, cast
 
 from pymongo import ReturnDocument
 
@@ -29,12 +29,21 @@ class Overrides(TypedDict, total=False):
     daily_success_limit: int
 
 
+class SignUp(TypedDict):
+    """What the owner said when signing up, in words cut short, for staff: what the key is for, which bots use it."""
+
+    use_case: str
+    disclosure: str
+    at: datetime
+
+
 class User(TypedDict):
     """An account.
 
     ``user_id``: Discord's number as text, or any name with Discord off. ``is_member``: in the server; None: not known.
     ``paused_reason``: None when not paused; may be empty. ``last_checkin_day``: UTC day, None before the first.
-    ``streak``: consecutive days with a check-in, up to that day.
+    ``streak``: consecutive days with a check-in, up to that day. ``signup``: only of who signed up in Discord.
+    ``invites`` drives the tier; ``invites_counted`` is what the bot counted of it, the rest staff gave or took.
     """
 
     user_id: str
@@ -48,6 +57,8 @@ class User(TypedDict):
     overrides: Overrides
     created_at: datetime
     updated_at: datetime
+    signup: NotRequired[SignUp]
+    invites_counted: NotRequired[int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,6 +121,26 @@ class Users:
             {"user_id": user_id, "last_checkin_day": {"$not": {"$gte": day}}},
             [{"$set": {"streak": streak, "last_checkin_day": day, "updated_at": at}}],
         )
+
+    async def observe(self, user_id: str, *, is_member: bool, roles: Sequence[str], at: datetime) -> bool:
+        """Note what Discord says of an account; tells whether anything changed (not where there is no account)."""
+        differs = [{"is_member": {"$ne": is_member}}, {"roles": {"$ne": list(roles)}}]
+        fields = {"is_member": is_member, "roles": list(roles), "updated_at": at}
+        async with self._store.operation():
+            result = await self._users.update_one({"user_id": user_id, "$or": differs}, {"$set": fields})
+        return bool(result.modified_count)
+
+    async def count_invites(self, user_id: str, count: int, at: datetime) -> User | None:
+        """Let ``count`` be the invites the bot counted, and move ``invites`` by as much as that changes.
+
+        Returns the account when it changed; None: no such user, or counted so already. Doing it twice does no harm.
+        """
+        moved = {"$add": ["$invites", {"$subtract": [count, {"$ifNull": ["$invites_counted", 0]}]}]}
+        fields = {"invites": {"$max": [0, moved]}, "invites_counted": count, "updated_at": at}
+        query: dict[str, Any] = {"user_id": user_id, "invites_counted": {"$ne": count}}
+        if count == 0:
+            query = {"user_id": user_id, "invites_counted": {"$gt": 0}}
+        return await self._change(query, [{"$set": fields}])
 
     async def _change(self, query: dict[str, Any], pipeline: Sequence[dict[str, Any]]) -> User | None:
         async with self._store.operation():

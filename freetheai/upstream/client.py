@@ -14,6 +14,7 @@ Rules:
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pycurl
@@ -21,6 +22,7 @@ from tornado.curl_httpclient import CurlAsyncHTTPClient
 
 from freetheai import __version__, errors
 from freetheai.errors import ApiError
+from freetheai.upstream.pieces import PieceSource
 from freetheai.upstream.transfer import Transfer
 from freetheai.upstream.values import Answer, ResponseHead, UpstreamCall
 
@@ -41,10 +43,11 @@ _HEADERS: Final = ["Expect:", "Accept-Encoding: identity"]
 class _Handle:
     """A prepared libcurl handle and the transfer it works for."""
 
-    __slots__ = ("curl", "has_own_method", "transfer")
+    __slots__ = ("curl", "has_own_method", "has_pieces", "transfer")
 
     def __init__(self, ca_file: str) -> None:
         self.transfer: Transfer | None = None
+        self.has_pieces = False
         self.has_own_method = False
         self.curl = curl = pycurl.Curl()
         for option, value in _constant_options(ca_file):
@@ -58,7 +61,9 @@ class _Handle:
         curl.setopt(pycurl.URL, call.url)
         curl.setopt(pycurl.HTTPHEADER, call.headers + _HEADERS)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(call.timeouts.connect_s * 1000)))
-        if call.body or call.method == "POST":
+        if call.pieces:
+            self._prepare_pieces(call.pieces)
+        elif call.body or call.method == "POST":
             # The bytes themselves, not a copy: pycurl keeps them alive. Sets the length and the method too.
             curl.setopt(pycurl.POSTFIELDS, call.body)
         else:
@@ -74,6 +79,15 @@ class _Handle:
         if self.has_own_method:
             self.curl.unsetopt(pycurl.CUSTOMREQUEST)
             self.has_own_method = False
+
+    def _prepare_pieces(self, pieces: Sequence[bytes]) -> None:
+        """Have the body asked for. A handle that has had POSTFIELDS once can't (pycurl unsets it not): never reused."""
+        source = PieceSource(pieces)
+        self.curl.setopt(pycurl.POST, 1)
+        self.curl.setopt(pycurl.POSTFIELDSIZE_LARGE, source.size_bytes)
+        self.curl.setopt(pycurl.READFUNCTION, source.read)
+        self.curl.setopt(pycurl.SEEKFUNCTION, source.seek)
+        self.has_pieces = True
 
     def _on_header(self, line: bytes) -> None:
         if self.transfer is not None:
@@ -100,7 +114,7 @@ class _CurlDriver(CurlAsyncHTTPClient):
         """Start ``call``; raises ValueError for one that cannot be sent."""
         if call.method == "HEAD" or any("\n" in line or "\r" in line for line in call.headers):
             raise ValueError("a call may not be HEAD, nor have line breaks in its headers")
-        handle = self._idle.pop() if self._idle else _Handle(self.ca_file)
+        handle = self._idle.pop() if self._idle and not call.pieces else _Handle(self.ca_file)
         transfer = handle.transfer = Transfer(self, call.timeouts)
         try:
             handle.prepare(call)
@@ -121,7 +135,7 @@ class _CurlDriver(CurlAsyncHTTPClient):
         handle = self.handles.pop(curl)
         self._multi.remove_handle(curl)
         handle.clear()
-        if len(self._idle) < _MAX_IDLE_HANDLES:
+        if len(self._idle) < _MAX_IDLE_HANDLES and not handle.has_pieces:
             self._idle.append(handle)
         else:
             curl.close()
@@ -248,6 +262,8 @@ def _constant_options(ca_file: str) -> list[tuple[int, Any]]:
         (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
         (pycurl.FOLLOWLOCATION, 0),
         (pycurl.PROXY, ""),
+        # What an escaped segment holds is a name, also `..`: it is not resolved.
+        (pycurl.PATH_AS_IS, 1),
         (pycurl.TCP_NODELAY, 1),
         (pycurl.TCP_KEEPALIVE, 1),
         (pycurl.BUFFERSIZE, _BUFFER_BYTES),

@@ -1,5 +1,6 @@
 """What goes into a call and what comes out of it: plain values, no behaviour."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,6 +30,7 @@ class UpstreamCall:
     """One request. ``headers`` are whole lines (``"Name: value"``, ASCII, no line breaks).
 
     ``method``: any but HEAD. ``body`` is sent as it is, without a copy: give its content type in ``headers``.
+    ``pieces`` stand for a body that is never joined: sent one after the other under the length of all.
     """
 
     method: str
@@ -36,6 +38,7 @@ class UpstreamCall:
     timeouts: CallTimeouts
     headers: list[str] = field(default_factory=list)
     body: bytes = b""
+    pieces: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,9 @@ class BlockQueue:
         """A piece of an open block; False if the block was closed already."""
         if block.is_closed:
             return False
+        if not block.has_pieces and block.kind == "tool_call" and not block.custom and text.isspace():
+            # White space before any argument: a call without arguments may be told so.
+            return True
         block.has_pieces = True
         if block is self._live:
             events.append(BlockDelta(block.index, text, logprobs))
@@ -130,7 +133,8 @@ class BlockQueue:
         block = self._live = self._held.popleft()
         block.index = self._next_index
         self._next_index += 1
-        events.append(BlockStart(block.index, block.kind, block.call_id, block.name, block.custom))
+        signature = block.signature if block.kind == "tool_call" else ""
+        events.append(BlockStart(block.index, block.kind, block.call_id, block.name, block.custom, signature))
         for text, logprobs in block.held:
             self._held_chars -= len(text)
             events.append(BlockDelta(block.index, text, logprobs))

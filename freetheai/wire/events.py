@@ -67,13 +67,18 @@ class ResponseStart:
 
 @dataclass(slots=True)
 class BlockStart:
-    """A block opens. ``call_id`` and ``name`` belong to tool calls; ``custom`` marks free-form input (no JSON)."""
+    """A block opens. ``call_id`` and ``name`` belong to tool calls; ``custom`` marks free-form input (no JSON).
+
+    ``signature`` is the one of ``BlockEnd``, where it is known so early (Gemini's calls come whole): for formats in
+    which it must stand before the block.
+    """
 
     index: int
     kind: BlockKind
     call_id: str = ""
     name: str = ""
     custom: bool = False
+    signature: str = field(default="", repr=False)
 
 
 @dataclass(slots=True)

@@ -202,7 +202,8 @@ class ClientFormat:
     """The half a handler needs: chat, messages, responses.
 
     ``parse`` raises ``ApiError`` with one of the 400 rows. ``keep_alive`` is sent in silence, between events.
-    ``id_prefix`` begins an answer's id. ``error_body`` gives the JSON of a plain error (with the request id).
+    ``id_prefix`` begins an answer's id. ``relay_usual`` relays and reads a plain answer in one step where it is of the
+    usual kind, so that it is parsed once; None where it is not: then ``decode_body`` and ``relay_body`` do.
     """
 
     name: ClientFormatName
@@ -212,6 +213,7 @@ class ClientFormat:
     encode_body: Callable[[Response, ChatRequest, Stamp], bytes]
     relay: "Callable[[ChatRequest, Stamp, Quirks], ByteStream]"
     relay_body: Callable[[bytes, ChatRequest, Stamp, Quirks], bytes]
+    relay_usual: "Callable[[bytes, ChatRequest, Stamp, Quirks], tuple[bytes, Response] | None] | None" = None
     keep_alive: bytes = b": keep-alive\n\n"
 
 

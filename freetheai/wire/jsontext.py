@@ -7,11 +7,14 @@ Rules:
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 import orjson
 
 _BOM: Final = b"\xef\xbb\xbf"
+# orjson writes 254 levels, and reads 1024.
+_DEEP_LEVELS: Final = 200
 
 # Pairs of backslashes and whole surrogate pairs are matched first, so that they are stepped over and kept.
 _SURROGATES: Final = re.compile(
@@ -60,6 +63,27 @@ def is_json(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_deep(value: Any) -> bool:
+    """Whether ``value`` nests deeper than anything of ours needs, and so may be too deep to be written again."""
+    layer = [value]
+    for _ in range(_DEEP_LEVELS):
+        layer = [inner for one in layer for inner in _inner(one) if isinstance(inner, dict | list)]
+        if not layer:
+            return False
+    return True
+
+
+def _inner(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def is_too_deep(error: BaseException) -> bool:
+    """Whether ``error`` says that a value nests deeper than it can be written: we read about four times as deep."""
+    return isinstance(error, orjson.JSONEncodeError) and "recursion" in str(error).lower()
 
 
 def dumps_text(value: Any) -> str:

@@ -50,6 +50,38 @@ def refuse_many(request: ChatRequest) -> None:
         raise ApiError(errors.INVALID_REQUEST, "n greater than 1 is not supported for this model: ask n times")
 
 
+def refuse_audio_answer(request: ChatRequest) -> None:
+    """Make sure that the client does not wait for sound: only a relay of Chat Completions could bring it.
+
+    Raises:
+        ApiError: INVALID_REQUEST.
+    """
+    modalities = request.body.get("modalities") if request.format == "chat" else None
+    if isinstance(modalities, list) and "audio" in modalities:
+        raise ApiError(
+            errors.INVALID_REQUEST, "audio answers are not supported by this model: leave out modalities and audio"
+        )
+
+
+def refuse_several_cuts(request: ChatRequest, quirks: Quirks) -> None:
+    """Make sure that no stop string is lost: of several answers only the upstream itself can cut each.
+
+    Raises:
+        ApiError: INVALID_REQUEST.
+    """
+    if request.n > 1 and len(request.stop) > quirks.max_stop:
+        told = f"more than {quirks.max_stop} stop strings" if quirks.max_stop else "stop strings"
+        raise ApiError(
+            errors.INVALID_REQUEST,
+            f"n greater than 1 together with {told} is not supported for this model: leave one of them out",
+        )
+
+
+def has_blank_stop(request: ChatRequest) -> bool:
+    """Whether a stop string is nothing but white space, which Messages upstreams refuse: it is cut here."""
+    return any(not text.strip() for text in request.stop)
+
+
 def offered_tools(request: ChatRequest) -> list[Tool]:
     """The tools this request gives the model: all, or the subset its ``tool_choice`` allows.
 

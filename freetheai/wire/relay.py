@@ -37,13 +37,13 @@ class FrameRelay(GuardedStream):
         self._templates = TextTemplates(volatile)
 
     def _feed(self, data: bytes) -> bytes:
-        templates = self._templates
         if (
             self._splitter.is_idle
-            and (match := templates.match(data, True)) is not None
+            and (match := self._templates.match(data, True)) is not None
             and (sent := self._matched(match, data, b""))
         ):
             return sent
+        templates = self._templates
         out: list[bytes] = []
         for text in self._splitter.texts(data):
             if (match := templates.match(text, False)) is not None and (sent := self._matched(match, text, BLANK)):

@@ -5,36 +5,68 @@ string is held back, at most one string less a character long; at the first matc
 
 Rules:
 - only text is looked at, each block on its own: neither reasoning nor arguments;
-- after a match nothing more is read: the transfer is ended by whoever sees that the stream is finished.
+- after a match nothing more is read: the transfer is ended by whoever sees that the stream is finished;
+- of a plain answer the counts stay, and of several answers each is cut by itself.
 """
 
 from collections.abc import Sequence
 
-from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Event, Failed, Finish
+from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Event, Failed, Finish, NextAnswer, Usage
 from freetheai.wire.formats import StreamDecoder
 
 
 class StopDecoder:
     """A decoder whose answer ends at the first of ``stops``. See ``formats.StreamDecoder``."""
 
-    __slots__ = ("_decoder", "_held", "_index", "_is_over", "_stops")
+    __slots__ = ("_cutter", "_decoder")
 
     def __init__(self, decoder: StreamDecoder, stops: Sequence[str]) -> None:
         self._decoder = decoder
-        self._stops = tuple(stop for stop in stops if stop)
-        self._held = ""
-        self._index = -1
-        self._is_over = False
+        self._cutter = _Cutter(stops)
 
     def feed(self, data: bytes) -> list[Event]:
         """Events completed by ``data``; nothing after a stop string."""
-        return [] if self._is_over else self.cut(self._decoder.feed(data))
+        return [] if self._cutter.is_over else self._cutter.cut(self._decoder.feed(data))
 
     def end(self) -> list[Event]:
         """The upstream closed."""
-        return [] if self._is_over else self.cut(self._decoder.end())
+        return [] if self._cutter.is_over else self._cutter.cut(self._decoder.end())
 
-    def cut(self, events: list[Event]) -> list[Event]:
+
+def cut_answer(events: Sequence[Event], stops: Sequence[str]) -> list[Event]:
+    """The events of a plain answer, cut as its stream would be; each of several answers by itself."""
+    out: list[Event] = []
+    answer: list[Event] = []
+    for event in events:
+        answer.append(event)
+        if isinstance(event, NextAnswer):
+            out += _cut_one(answer, stops)
+            answer = []
+    return out + _cut_one(answer, stops)
+
+
+def _cut_one(answer: list[Event], stops: Sequence[str]) -> list[Event]:
+    cutter = _Cutter(stops)
+    out = cutter.cut(answer)
+    if not cutter.is_over:
+        return out
+    if isinstance(answer[-1], NextAnswer):
+        return [*out[:-1], NextAnswer("stop_sequence")]
+    return [*out[:-1], *(event for event in answer if isinstance(event, Usage)), out[-1]]
+
+
+class _Cutter:
+    """Takes the events of one answer; ``is_over`` after a stop string."""
+
+    __slots__ = ("_held", "_index", "_stops", "is_over")
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._stops = tuple(stop for stop in stops if stop)
+        self._held = ""
+        self._index = -1
+        self.is_over = False
+
+    def cut(self, events: Sequence[Event]) -> list[Event]:
         """``events`` up to the first stop string in their text, less what may be the beginning of one."""
         out: list[Event] = []
         for event in events:
@@ -42,7 +74,7 @@ class StopDecoder:
                 self._index = event.index if event.kind == "text" else -1
             elif isinstance(event, BlockDelta) and event.index == self._index:
                 self._text(event, out)
-                if self._is_over:
+                if self.is_over:
                     return out
                 continue
             elif isinstance(event, BlockEnd | Failed) and self._held:
@@ -59,7 +91,7 @@ class StopDecoder:
             if at:
                 out.append(BlockDelta(self._index, text[:at], delta.logprobs))
             out.extend((BlockEnd(self._index), Finish("stop_sequence", stop)))
-            self._is_over = True
+            self.is_over = True
             return
         keep = max((_overlap(text, stop) for stop in self._stops), default=0)
         self._held = text[len(text) - keep :]

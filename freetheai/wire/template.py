@@ -62,19 +62,30 @@ class TextTemplate:
     is_steady: bool = False
     # Where only the number varies: what the next one is expected to be; -1: another kind of event.
     next_number: int = -1
+    # Where the number of the event that was matched last begins; counted from the event's end if below 0.
+    number_at: int = 0
     # Where there are only digits behind the text: all from the first of them to the last, without any digit.
     counts: bytes = b""
     new_head: bytes = b""
     new_tail: bytes = b""
     read_tail: bytes = b""
+    # Whether what is sent is what came; where the JSON string begins, and how far from the end it ends.
+    is_same: bool = False
+    start: int = 0
+    rest: int = 0
+
+    def place(self, head: bytes, tail: bytes) -> None:
+        """The bytes around the text as they are expected next."""
+        self.head, self.tail, self.read_tail = head, tail, tail + BLANK
+        self.start, self.rest = len(head) - 1, 1 - len(tail)
 
 
-# An event that fits a template: that, its JSON string as it came, its text, and where its `sequence_number` stands if
-# that has changed.
-TextMatch = tuple[TextTemplate, bytes, str, tuple[int, int] | None]
+# An event that fits a template: that, its JSON string as it came, its text, and its `sequence_number`; -1 where it has
+# none.
+TextMatch = tuple[TextTemplate, bytes, str, int]
 
 
-_Span = tuple[int, int, tuple[int, int] | None]
+_Span = tuple[int, int, int]
 
 
 class TextTemplates:
@@ -95,12 +106,14 @@ class TextTemplates:
         template = self._first
         if template is None:
             return None
-        tail = template.read_tail if is_read else template.tail
         if is_read and len(data) > _LARGE_READ_BYTES and data.find(BLANK) < len(data) - 2:
             return None
-        if data.startswith(template.head) and data.endswith(tail):
-            quoted = data[len(template.head) - 1 : len(data) - len(tail) + 1]
-            number = _count_on(template, data, is_read) if template.next_number >= 0 else None
+        if data.startswith(template.head) and data.endswith(template.read_tail if is_read else template.tail):
+            quoted = data[template.start : template.rest - 2 if is_read else template.rest]
+            if (number := template.next_number) >= 0:
+                if template.after:
+                    template.number_at = -len(template.last) - len(b"%d" % number)
+                _expect(template, number + 1)
         else:
             span = self._search(data, len(data) - 2 if is_read else len(data))
             if span is None or self._first is None:
@@ -127,6 +140,10 @@ class TextTemplates:
             return span
         return None
 
+    def forget(self) -> None:
+        """What was learned holds no longer."""
+        self._first = self._second = None
+
     def learn(self, data: bytes, key: str, owner: Any = None, sent: bytes = b"") -> None:
         """Keep what surrounds the text of member ``key`` in the event ``data`` (without its blank line), and in
         ``sent``, which was made of it; without a key: nothing.
@@ -140,10 +157,12 @@ class TextTemplates:
             return
         template = self._template(head, tail, key, owner)
         template.new_head, template.new_tail = new_head[:-1], new_tail[1:]
+        template.is_same = sent == data + BLANK
         self._first, self._second = template, self._first
 
     def _template(self, head: bytes, tail: bytes, key: str, owner: Any) -> TextTemplate:
-        template = TextTemplate(head, tail, key, owner, head, tail, read_tail=tail + BLANK)
+        template = TextTemplate(head, tail, key, owner, head, tail)
+        template.place(head, tail)
         if self._volatile is None:
             return template
         heads, before = _cut(head, self._volatile)
@@ -187,34 +206,36 @@ def _span(template: TextTemplate, data: bytes, end: int) -> _Span | None:
     if not (data.startswith(first) and data.endswith(last, 0, end)):
         return None
     start, stop = len(first), end - len(last)
-    number: tuple[int, int] | None = None
+    number = -1
     for literal, is_digits, is_number in template.before:
         at = data.find(literal, start, start + MAX_HOLE_BYTES + len(literal))
         hole = data[start:at]
-        if at < 0 or not (hole.isdigit() if is_digits else hole.isalnum()):
+        if at < 0 or (is_number and hole[:1] == b"0" < hole) or not (hole.isdigit() if is_digits else hole.isalnum()):
             return None
         if is_number:
-            number = (start, at)
+            number = int(hole)
+            template.number_at = start
         start = at + len(literal)
     if template.counts:
         literal = template.after[-1][0]
         at = data.rfind(literal, start, stop)
         if at < 0 or data[at + len(literal) : stop].translate(None, _DIGITS) != template.counts:
             return None
-        return start, at, None
+        return start, at, -1
     for literal, is_digits, is_number in template.after:
         at = data.rfind(literal, max(start, stop - MAX_HOLE_BYTES - len(literal)), stop)
         hole = data[at + len(literal) : stop]
-        if at < 0 or not (hole.isdigit() if is_digits else hole.isalnum()):
+        if at < 0 or (is_number and hole[:1] == b"0" < hole) or not (hole.isdigit() if is_digits else hole.isalnum()):
             return None
         if is_number:
-            number = (at + len(literal), stop)
+            number = int(hole)
+            template.number_at = at + len(literal) - end
         stop = at
-    if number is not None and len(template.before) + len(template.after) == 1:
-        _expect(template, int(data[number[0] : number[1]]) + 1)
+    if number >= 0 and len(template.before) + len(template.after) == 1:
+        _expect(template, number + 1)
     if template.is_steady:
         # A time, for example, changes now and then only: the next event is most likely just like this one.
-        template.head = data[:start]
+        template.place(data[:start], template.tail)
     return start, stop, number
 
 
@@ -222,16 +243,16 @@ def _expect(template: TextTemplate, number: int) -> None:
     """The next event is most likely just like this one, with the next number."""
     template.next_number = number
     if template.before:
-        template.head = b"%b%d%b" % (template.first, number, template.before[0][0])
+        head = template.head = b"%b%d%b" % (template.first, number, template.before[0][0])
+        template.start = len(head) - 1
     else:
-        template.tail = b"%b%d%b" % (template.after[0][0], number, template.last)
-        template.read_tail = template.tail + BLANK
+        template.place(template.head, b"%b%d%b" % (template.after[0][0], number, template.last))
 
 
-def _count_on(template: TextTemplate, data: bytes, is_read: bool) -> tuple[int, int]:
-    """Where the number stands in an event that had the expected one."""
-    number = template.next_number
-    size = len(b"%d" % number)
-    start = len(template.first) if template.before else len(data) - 2 * is_read - len(template.last) - size
-    _expect(template, number + 1)
-    return start, start + size
+def renumbered(template: TextTemplate, data: bytes, came: int, wanted: int) -> bytes:
+    """An event that fits the template, with another number; ``data`` may end with its blank line."""
+    size = len(b"%d" % came)
+    start = template.number_at
+    if start < 0:
+        start += len(data) - len(BLANK) if data.endswith(BLANK) else len(data)
+    return b"%b%d%b" % (data[:start], wanted, data[start + size :])

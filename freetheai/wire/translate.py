@@ -12,10 +12,11 @@ Rules:
   while ``usage`` stays None, so that nobody takes it for the provider's word.
 """
 
-import traceback
+import sys
 from dataclasses import dataclass, replace
 
 from freetheai.errors import ApiError
+from freetheai.log.traces import trace_of
 from freetheai.wire.events import (
     BlockDelta,
     BlockStart,
@@ -39,6 +40,7 @@ from freetheai.wire.formats import (
     StreamEncoder,
     UpstreamFormat,
 )
+from freetheai.wire.jsontext import is_too_deep
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.tokens import estimate_request
 
@@ -51,9 +53,25 @@ def estimated_usage(request: ChatRequest, output_chars: int) -> Usage:
     return Usage(in_total=estimate_request(request), out_total=-(-output_chars // _CHARS_PER_TOKEN))
 
 
+def output_chars(response: Response) -> int:
+    """Characters of output in an answer, or in all of several."""
+    blocks = (block for answer in (response, *response.others) for block in answer.blocks)
+    return sum(len(block.text) + (len(block.call.arguments) if block.call else 0) for block in blocks)
+
+
+def counted(response: Response, request: ChatRequest) -> Response:
+    """The answer with token counts, estimated where the upstream gave none."""
+    if response.usage is not None:
+        return response
+    return replace(response, usage=estimated_usage(request, output_chars(response)))
+
+
 def internal_failure(phase: FailurePhase = "stream") -> UpstreamFailure:
     """The exception being handled, as a failure with its traceback."""
-    return UpstreamFailure(kind="internal", phase=phase, trace=traceback.format_exc())
+    error = sys.exception()
+    if error is not None and is_too_deep(error):
+        return UpstreamFailure(kind="malformed", phase=phase, message="nested too deep")
+    return UpstreamFailure(kind="internal", phase=phase, trace="" if error is None else trace_of(error))
 
 
 class GuardedStream:
@@ -192,7 +210,7 @@ class BodyResult:
     @property
     def output_chars(self) -> int:
         """Characters of output, for estimates where the upstream counts nothing."""
-        return sum(len(block.text) + (len(block.call.arguments) if block.call else 0) for block in self._blocks())
+        return output_chars(self.response)
 
     def _blocks(self) -> list[Block]:
         return [block for answer in (self.response, *self.response.others) for block in answer.blocks]
@@ -208,6 +226,10 @@ def convert_body(
 ) -> BodyResult:
     """A plain upstream answer as the client's format: relayed between equal formats, else translated. Total."""
     try:
+        if client.name == upstream.name and client.relay_usual is not None:
+            usual = client.relay_usual(data, request, stamp, quirks)
+            if usual is not None:
+                return BodyResult(data=usual[0], response=usual[1])
         response = fold(upstream.decode_body(data, request, quirks))
         result = BodyResult(data=b"", response=response)
         if response.failure is not None:
@@ -215,10 +237,7 @@ def convert_body(
         if client.name == upstream.name:
             result.data = client.relay_body(data, request, stamp, quirks)
         else:
-            shown = response
-            if response.usage is None:
-                shown = replace(response, usage=estimated_usage(request, result.output_chars))
-            result.data = client.encode_body(shown, request, stamp)
+            result.data = client.encode_body(counted(response, request), request, stamp)
     except Exception:
         return BodyResult(data=b"", response=Response(failure=internal_failure("body")))
     return result

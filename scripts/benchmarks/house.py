@@ -97,6 +97,8 @@ class House:
     gateway: Target
     bare: Target
     direct: Target
+    redis_url: str
+    mongodb_url: str
 
 
 @asynccontextmanager
@@ -128,6 +130,8 @@ async def open_house(upstream_url: str, folder: Path, cores: Cores) -> AsyncIter
             gateway=Target(name="gateway", port=port, model=ALIAS, keys=tuple(keys), pid=gateway.pid),
             bare=Target(name="bare", port=bare_port, model="bench-model", pid=bare.pid),
             direct=Target(name="direct", port=int(upstream_url.rpartition(":")[2]), model="bench-model"),
+            redis_url=addresses.redis_url,
+            mongodb_url=addresses.mongodb_url,
         )
     finally:
         for process in reversed(processes):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Final
 
+from scripts.benchmarks.gates import measure_gates
 from scripts.benchmarks.house import House
 from scripts.benchmarks.load import Stream, Target, ask_plain, ended, open_stream
 from scripts.benchmarks.process import cpu_s, resident_mb
@@ -83,6 +84,12 @@ async def _plain_load(target: Target, seconds: float) -> tuple[float, float, flo
 async def _latency(target: Target, seconds: float) -> float:
     (connection,) = await ask_plain(target, connections=1, seconds=seconds)
     return median(connection.seconds) * 1000
+
+
+async def gates(house: House, upstream: Upstream, effort: Effort) -> list[Figure]:
+    """Round trips and processor time of all that stands before a provider's call, and after it."""
+    del upstream
+    return await measure_gates(house, effort.plain_s, effort.rounds, each=1600)
 
 
 async def chunks(house: House, upstream: Upstream, effort: Effort) -> list[Figure]:
@@ -213,6 +220,7 @@ MEASURES: Final[dict[str, Measure]] = {
     # Memory first: while both processes are young.
     "memory": memory,
     "plain": plain,
+    "gates": gates,
     "chunks": chunks,
     "first-token": first_token,
     "abort": abort,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from freetheai.catalog import CatalogFileError, load_catalog_file, load_catalog_files
+from freetheai.catalog import CatalogFileError, doubts_of, load_catalog_file, load_catalog_files
 
 
 def write(tmp_path, text, name="catalog.toml"):
@@ -69,6 +69,14 @@ GOOD = '[[models]]\nid = "a/good"\n\n'
         ),
         pytest.param('[[models]]\nid = \'a/b\' # """\nctx = 1\n', ":3: ctx: is not", id="quotes in a comment"),
         pytest.param("[[models]]\r\nid = 'a/b'\r\nctx = 1\r\n", ":3: ctx: is not", id="windows line ends"),
+        pytest.param('[[models]]\nid = "b"\n', ":2: id: must be prefix/name", id="no prefix"),
+        pytest.param(
+            '[[models]]\nid = "a/b"\nfallbacks = [\n  "a/c",\n  "a/b",\n]\n',
+            ":3: fallbacks: names the model itself",
+            id="its own fallback",
+        ),
+        pytest.param('[[models]]\nid = "a/b"\ncontext_window = "128k"\n', ":3: context_window: must be", id="a text"),
+        pytest.param('[[models]]\nid = "a/b"\nprefix = "a"\n', ":3: prefix: is computed", id="computed"),
         pytest.param("[[models]]\nid = \n", ":2: not TOML: Invalid value", id="no TOML"),
         pytest.param('[[models]]\nid = "a', ": not TOML: ", id="no TOML at its end"),
         pytest.param(b"\xff\xfe", ": can't be read: it is not UTF-8", id="not UTF-8"),
@@ -80,6 +88,35 @@ def test_a_mistake_is_told_with_file_line_and_field(tmp_path, text, message):
         load_catalog_file(path)
     assert str(caught.value).startswith(f"{path}{message}")
     assert "\n" not in str(caught.value)
+
+
+def test_all_mistakes_are_told_in_the_order_of_the_file(tmp_path):
+    path = write(
+        tmp_path,
+        '[[models]]\nid = "a/b"\nctx = 1\nroles = "vip"\n\n'
+        '[[models]]\nid = "a/b"\nenabled = 1\n\n[[models]]\nroles = []\n',
+    )
+    with pytest.raises(CatalogFileError) as caught:
+        load_catalog_file(path)
+    assert [mistake.removeprefix(str(path)) for mistake in caught.value.mistakes] == [
+        ":3: ctx: is not a field of a model",
+        ":4: roles: must be a list of at most 100",
+        ":8: enabled: must be true or false",
+        ":7: id: 'a/b' stands in line 2 already",
+        ":10: id: is missing",
+    ]
+    assert str(caught.value) == caught.value.mistakes[0]
+
+
+def test_what_may_be_right_is_only_told(tmp_path):
+    path = write(tmp_path, '[[models]]\nid = "a/one"\nfallbacks = ["a/two", "b/tree"]\n\n[[models]]\nid = "a/two"\n')
+    rows = load_catalog_file(path)
+    assert doubts_of(path, rows, {"a/one", "a/two", "b/tree"}, {"a"}) == []
+    assert doubts_of(path, rows, {"a/one", "a/two", "b/three"}, {"b"}) == [
+        f"{path}:2: id: no provider is configured for the prefix a",
+        f"{path}:3: fallbacks: 'b/tree' is no model, here or in the catalog, and is passed over"
+        " (did you mean 'b/three'?)",
+    ]
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):

@@ -221,3 +221,9 @@ def test_the_command_ends_with_1_when_a_key_is_refused(run, tmp_path):
     assert outcome.status == 1
     assert "key 2 of 2" in outcome.out
     assert '"bad"' not in outcome.out
+
+
+def test_a_provider_of_voices_alone_is_asked_too():
+    findings, requests = asked(Played({"k": LIST}), "k", formats=("speech",))
+    assert [finding.state for finding in findings] == ["ok"]
+    assert requests[0].path == "/v1/models"

@@ -43,6 +43,24 @@ def test_an_unsound_file_is_refused_with_file_line_and_field(run, tmp_path, data
     assert database["models"].count_documents({}) == 0
 
 
+def test_every_mistake_of_a_file_has_its_line(run, tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text('[[models]]\nid = "one"\n\n[[models]]\nid = "a/two"\nfallbacks = ["a/two"]\nenabled = "yes"\n')
+    refused = run("models", "load", str(path))
+    assert refused.status == 1
+    lines = refused.err.splitlines()
+    assert [line.split(":")[2:4] for line in lines] == [["2", " id"], ["7", " enabled"], ["6", " fallbacks"]]
+    assert all(line.startswith(f"freetheai: {path}:") for line in lines)
+
+
+def test_an_unknown_fallback_is_a_warning_that_names_the_nearest(run, catalog):
+    catalog.write_text(CATALOG + 'fallbacks = ["opc/deepsek-v4"]\n')
+    loaded = run("models", "load", str(catalog), "--json")
+    assert loaded.status == 0
+    assert f"{catalog}:10: fallbacks: 'opc/deepsek-v4' is no model" in loaded.err
+    assert "(did you mean 'opc/deepseek-v4'?)" in loaded.err
+
+
 def test_list_and_show_say_what_follows_too(run, catalog):
     run("models", "load", str(catalog))
     rows = run("models", "list", "--json").json

@@ -9,7 +9,7 @@ import pytest
 import adapters
 import freetheai
 from freetheai import __main__ as entry
-from freetheai.cli import COMMANDS, version
+from freetheai.cli import COMMANDS, parts, version
 
 
 def test_the_version_is_printed(capsys):
@@ -28,7 +28,39 @@ def test_everything_that_is_found_by_name_is_looked_at():
     expected = ["scripts of the limits", "handlers", "moderation worker"]
     expected += [f"adapter {family}/{name}" for family, names in adapters.FAMILIES.items() for name in names]
     expected += [f"command {name}" for name in COMMANDS]
-    assert sorted(names) == sorted(expected)
+    expected += [f"module {name}" for name in own_modules()]
+    expected += [
+        "file freetheai/limits/acquire.lua",
+        "file freetheai/local_model.toml",
+        "certificates",
+        "library PIL.Image",
+    ]
+    assert set(expected) <= set(names)
+    assert len(names) == len(set(names))
+
+
+def own_modules() -> list[str]:
+    """Each file of our packages, as what it is imported by; programs begin to work when they are imported."""
+    root = Path(freetheai.__file__).parents[1]
+    paths = [path for name in ("freetheai", "handlers", "adapters") for path in (root / name).rglob("*.py")]
+    paths = [path for path in paths if path.with_name("__init__.py").exists()]
+    names = {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__") for path in paths}
+    return sorted(names - {"freetheai.__main__", "freetheai.frozen"})
+
+
+def test_a_template_is_compiled_and_an_empty_file_is_no_file(tmp_path, monkeypatch):
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "page.html").write_text('{% extends "frame.html" %}')
+    (tmp_path / "script.lua").write_text("")
+    (tmp_path / "example.py").write_text("print()")
+    monkeypatch.setattr(parts, "_folder_of", lambda package: tmp_path)
+    assert parts.data_files("any") == [Path("example.py"), Path("script.lua"), Path("templates/page.html")]
+    with pytest.raises(FileNotFoundError, match=r"frame\.html"):
+        parts._open_file("any", Path("templates/page.html"))
+    (tmp_path / "templates" / "frame.html").write_text("<p>{% block a %}{% end %}</p>")
+    parts._open_file("any", Path("templates/page.html"))
+    with pytest.raises(ValueError, match="empty"):
+        parts._open_file("any", Path("script.lua"))
 
 
 def test_the_source_tree_is_complete():

@@ -23,6 +23,7 @@ PROMISED = """
 [server]
 host = "127.0.0.1"
 port = 8080
+reuse_port = false
 public_url = "http://127.0.0.1:8080"
 trusted_proxies = ["127.0.0.1/32", "::1/128"]
 site_key = "freetheai.xyz"
@@ -31,6 +32,14 @@ drain_seconds = 30
 data_dir = ".data"
 metrics = true
 admin_port = 8081
+
+[site]
+name = "FreeTheAI"
+tagline = "One key and one base URL for the language models of a community."
+logo = ""
+discord_invite = ""
+base_url = ""
+texts = ""
 
 [mongodb]
 url = ""
@@ -48,6 +57,14 @@ verified_role = "seems_legit"
 staff_roles = ["staff"]
 api_base_url = ""
 gateway_url = ""
+members_intent = true
+message_content_intent = false
+picture_challenge = "doubtful"
+challenge_seconds = 180
+invite_account_days = 7
+verified_days = 7
+verified_messages = 50
+verified_gap_seconds = 60
 
 [gates]
 membership = false
@@ -276,3 +293,18 @@ def test_settings_are_frozen(load):
         settings.server.port = 1
     with pytest.raises(TypeError):
         settings.providers["x"] = None
+
+
+@pytest.mark.parametrize(
+    ("lines", "base_url"),
+    [
+        pytest.param("", "", id="nothing said"),
+        pytest.param("public_url = 'https://api.x.test'", "https://api.x.test", id="the public URL"),
+        pytest.param(
+            "public_url = 'https://api.x.test'\n[site]\nbase_url = 'https://x.test'", "https://x.test", id="its own"
+        ),
+        pytest.param("port = 9000\npublic_url = 'http://127.0.0.1:9000'", "", id="a public URL that says nothing new"),
+    ],
+)
+def test_the_pages_base_url_follows_the_public_url(load, lines, base_url):
+    assert load(f"[server]\n{lines}").site.base_url == base_url

@@ -1,7 +1,7 @@
 """What stops the start, and the one line that says why."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from freetheai.config import ConfigError, Settings, load_settings
@@ -317,6 +317,7 @@ VARIABLES = [entry.variable.replace("_NAME_", "_A_") for entry in entries()]
 
 
 @settings(deadline=None)
+@example(variable="FREETHEAI_SERVER_DATA_DIR", value="~nobody-of-that-name")
 @given(variable=st.sampled_from(VARIABLES), value=st.text(max_size=40))
 def test_whatever_a_variable_holds_it_is_taken_or_refused_in_one_line(variable, value):
     environ = {"FREETHEAI_PROVIDERS_A_BASE_URL": "http://a", "FREETHEAI_CONFIG": "/dev/null", variable: value}

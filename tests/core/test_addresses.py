@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from freetheai.addresses import NetworkSet, parse_address, parse_network, source_address
+from freetheai.addresses import NetworkSet, parse_address, parse_network, source_address, subscriber_of
 
 TRUSTED = [parse_network("127.0.0.1/32"), parse_network("10.0.0.0/8"), parse_network("::1/128")]
 
@@ -65,3 +65,18 @@ def test_ten_thousand_bans_cost_what_ten_do() -> None:
         return time.perf_counter() - began
 
     assert min(cost(10_000) for _ in range(5)) < 5 * min(cost(10) for _ in range(5))
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:ffff::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
+        ("no address", ""),
+        ("", ""),
+    ],
+)
+def test_an_ipv6_subscriber_is_counted_as_one(address: str, counted: str) -> None:
+    assert subscriber_of(address) == counted

@@ -56,6 +56,7 @@ def test_a_wait_is_whole_seconds_and_never_none(seconds: float, header: str) -> 
         pytest.param(ApiError(errors.DAILY_LIMIT, retry_after_s=5), True, id="a daily cap, however soon it resets"),
         pytest.param(ApiError(errors.GLM_DEPLETED, retry_after_s=5), True, id="a used-up window"),
         pytest.param(ApiError(errors.RATE_LIMIT, retry_after_s=61), True, id="more than a minute"),
+        pytest.param(ApiError(errors.INVALID_API_KEY), True, id="a wrong key"),
         pytest.param(ApiError(errors.RATE_LIMIT, retry_after_s=60), False, id="a minute"),
         pytest.param(ApiError(errors.PROVIDER_ERROR), False, id="no wait at all"),
     ],

@@ -1,9 +1,7 @@
 """Every client format over every upstream format, through the whole program, judged by the makers' own SDKs."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -28,6 +26,7 @@ from fakes.upstream import (
     stream,
 )
 from support.mongo_server import new_database, shared_server
+from support.node import NODE_FOLDER, node_program
 from support.program import Program
 from support.redis_server import RedisServer
 
@@ -429,19 +428,10 @@ def test_a_messages_error_has_both_shapes(anthropic_client: Anthropic, openai_cl
     assert "previous_response_id" in refused.value.message
 
 
-NODE_FOLDER = Path(__file__).parents[1] / "node"
-
-
 @pytest.fixture(scope="module")
 def node() -> str:
     """Node.js with the makers' SDKs beside it."""
-    program, npm = shutil.which("node"), shutil.which("npm")
-    if program is None or npm is None:
-        pytest.skip("Node.js is not on this machine")
-    if not (NODE_FOLDER / "node_modules" / "openai").is_dir():
-        command = [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run(command, cwd=NODE_FOLDER, check=True, timeout=300, capture_output=True)
-    return program
+    return node_program()
 
 
 @pytest.mark.parametrize(

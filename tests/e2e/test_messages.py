@@ -4,13 +4,15 @@ What only the whole shows: paths and headers at the provider, thinking that find
 """
 
 import itertools
+import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import pytest
 
-from fakes.replies import json_reply, stream
+from fakes.replies import Delay, Reply, json_reply, stream
 from fakes.upstream import ScriptedUpstream, ShortError, chat_stream, run_in_thread
 from support import claude_code
 from support.http_client import RawClient
@@ -221,3 +223,59 @@ def test_a_count_passes_the_gates_of_a_request(gateway: Program, key: str, body:
     assert words in orjson.loads(data)["error"]["message"]
     client, data = ask(gateway, "fta_wrong", COUNT)
     assert (client.status, orjson.loads(data)["error"]["type"]) == (401, "invalid_api_key")
+
+
+COUNTS = 150
+
+
+def test_many_counts_at_once_take_nothing_and_hold_up_no_stream(
+    gateway: Program, provider: ScriptedUpstream, redis_server: RedisServer
+) -> None:
+    """Claude Code asks before every message: whoever streams must not feel it, and nobody's limits may move."""
+    streaming, counting = (gateway.issue_key(f"counting-{next(_users)}") for _ in range(2))
+    pieces = [step for number in range(250) for step in (event(_piece(number)), Delay(0.02))]
+    provider.script = Reply([*map(event, [start(), *text(0)[:1]]), *pieces, *map(event, [*text(0)[-1:], *end()])])
+    body = {**claude_code.body(), "model": "chat/one"}
+    body["messages"] = [*body["messages"], {"role": "user", "content": "The words of a long file. " * 4000}]
+    sent = orjson.dumps(body)
+    with RawClient(gateway.port) as stream_client:
+        asks: dict[str, Any] = {"model": "ant/opus", "max_tokens": 9, "messages": [USER], "stream": True}
+        stream_client.post("/v1/messages", asks, streaming)
+        stream_client.read_head().read_until(b"piece 3 ")
+        reader = threading.Thread(target=stream_client.read_all)
+        reader.start()
+        before, came = _limit_state(redis_server), stream_client.body.count(b"piece ")
+        had_written = _written(provider)
+        asked = [RawClient(gateway.port).post(COUNT, sent, counting) for _ in range(COUNTS)]
+        answers = [(client.read_head(), client.read_all()) for client in asked]
+        during = stream_client.body.count(b"piece ") - came
+        written = (_written(provider) - had_written) / len(event(_piece(100)))
+        is_streaming = reader.is_alive()
+        after = _limit_state(redis_server)
+        counts = {orjson.loads(data)["input_tokens"] for _, data in answers}
+        reader.join(30)
+    assert [client.status for client, _ in answers] == [200] * COUNTS
+    assert len(counts) == 1
+    assert counts.pop() > 20_000
+    told = {name for client, _ in answers for name in client.headers if "limit" in name or name == "retry-after"}
+    assert not told, "a count is no part of any limit"
+    assert after == before
+    assert is_streaming, "the counts were answered while the stream ran"
+    assert during >= 0.5 * written - 3, "what the provider wrote meanwhile reached the client meanwhile"
+    assert written > 3
+    assert stream_client.body.count(b"piece ") == 250
+
+
+def _written(provider: ScriptedUpstream) -> int:
+    return sum(connection.bytes_queued for connection in provider.connections)
+
+
+def _piece(number: int) -> dict[str, Any]:
+    return {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": f"piece {number} "}}
+
+
+def _limit_state(redis_server: RedisServer) -> dict[bytes, bytes]:
+    """Every key of Redis with its value, but for leases (a running stream's is renewed) and who is here (no limit)."""
+    reply = redis_server.command("KEYS", "*")
+    keys = [line for line in reply.split(b"\r\n") if line and not line.startswith((b"*", b"$"))]
+    return {key: redis_server.command("DUMP", key.decode()) for key in keys if not re.search(b"lease|:live:", key)}

@@ -65,7 +65,7 @@ def test_metrics_count_by_bounded_labels(program: Program, upstream: ScriptedUps
     ask(program, key, model="made/up-" + "x" * 50)
     httpx2.get(f"{program.url}/v1/some-path-nobody-has-{time.monotonic_ns()}")
     text = program.metrics()
-    assert 'freetheai_requests_total{route="/v1/chat/completions",status="200",type=""}' in text
+    assert 'freetheai_requests_total{format="chat",route="/v1/chat/completions",status="200",type=""}' in text
     assert 'route="unsupported"' in text
     for word in ("made/up", "some-path-nobody", "fake/one", key):
         assert word not in text

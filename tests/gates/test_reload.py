@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import orjson
 
+from freetheai.config.reload import RELOADABLE
 from support.members import Members
 from support.program import Program
 
@@ -33,7 +34,7 @@ def test_every_server_takes_over_its_configuration(make_program: Any, tmp_path: 
     for program in (first, second):
         program.write_config({**program.sections, "limits": limits(80)})
     done = first.cli("reload", "--json")
-    assert orjson.loads(done.stdout) == {"reloading": ["providers", "limits", "gates", "moderation", "timeouts"]}
+    assert orjson.loads(done.stdout) == {"reloading": list(RELOADABLE)}
     deadline_s = time.monotonic() + 5
     while (shown_limit(first, key), shown_limit(second, key)) != ("80", "80"):
         assert time.monotonic() < deadline_s

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from freetheai.addresses import subscriber_of
 from freetheai.limits import FailedKeys, open_redis
-from freetheai.limits.failed_keys import MAX_REMEMBERED, counted_address
+from freetheai.limits.failed_keys import MAX_REMEMBERED
 from support.limit_accounts import CLOCK_KEY, CLOCK_LUA
 from support.on_loop import on_loop
 
@@ -136,4 +137,4 @@ async def test_without_redis_nothing_is_counted_and_nothing_raises(redis_server)
     ],
 )
 def test_an_ipv6_subscriber_is_one(address, counted):
-    assert counted_address(address) == counted
+    assert subscriber_of(address) == counted

@@ -1,10 +1,15 @@
 """Every way to reach Redis by its URL: a socket, a password, a database, a cluster, Sentinels."""
 
+import asyncio
 import contextlib
 
 import pytest
 
-from freetheai.limits import Limiter, Reason, RedisFailure, open_redis
+from freetheai import errors
+from freetheai.errors import ApiError
+from freetheai.limits import Limiter, Reason, RedisConnection, RedisFailure, open_redis
+from freetheai.limits.redis_client import RedisPyClient
+from freetheai.limits.scripts import RedisUnavailable
 from support.limit_accounts import new_account, policy, refusal
 from support.on_loop import eventually, on_loop
 
@@ -106,6 +111,10 @@ async def test_a_cluster_of_three_takes_the_scripts_and_carries_notices(cluster)
 
     await eventually(is_whole)
     url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in cluster[:2])
+    for _ in range(5):
+        async with opened(url) as redis:
+            # Nothing is known of the cluster yet, and all come at once.
+            await asyncio.gather(*(serves_limits(redis) for _ in range(30)), *(redis.ping() for _ in range(10)))
     async with opened(url) as redis:
         await redis.ping()
         for _ in range(30):
@@ -133,3 +142,23 @@ async def test_sentinels_name_the_master(redis_server, redis_servers, tmp_path):
         await client.ping()
         await client.aclose()
     assert b"db7:" in redis_server.command("INFO", "keyspace")
+
+
+class Broken:
+    """A redis-py client whose connection was closed under its command's hands."""
+
+    async def execute_command(self, *parts):
+        raise AttributeError("'NoneType' object has no attribute 'writelines'")
+
+    async def aclose(self):
+        pass
+
+
+@on_loop
+async def test_whatever_redis_py_stumbles_over_is_a_redis_that_is_away():
+    redis = RedisConnection(RedisPyClient(Broken()), None)
+    with pytest.raises(RedisUnavailable, match="AttributeError"):
+        await redis.ping()
+    with pytest.raises(ApiError) as refused:
+        await Limiter(redis, "fta").acquire("u", policy(), "a")
+    assert refused.value.spec is errors.DEPENDENCY_UNAVAILABLE

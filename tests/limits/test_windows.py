@@ -11,6 +11,7 @@ from adapters.base import Verdict
 from freetheai import clock, errors
 from freetheai.bus import Bus
 from freetheai.config import ProviderSettings, Secret
+from freetheai.credentials import PROBE_WINDOW_EVERY_S
 from freetheai.limits import open_redis
 from freetheai.limits.windows import UsedWindow, UsedWindows
 from freetheai.providers import Providers
@@ -20,7 +21,7 @@ from support.limit_accounts import CLOCK_KEY, CLOCK_LUA
 from support.on_loop import eventually, on_loop
 
 SETTINGS = {"glm": ProviderSettings(adapter="zai", base_url="http://glm/v1", api_keys=(Secret("one"), Secret("two")))}
-DEPLETED = Verdict(row=errors.GLM_DEPLETED, scope="key", retry_after_s=5000)
+DEPLETED = Verdict(row=errors.GLM_DEPLETED, scope="key", retry_after_s=5000, is_window=True)
 
 
 def window(credential: str = "c", left_s: float = 100) -> UsedWindow:
@@ -49,6 +50,20 @@ async def test_a_window_is_known_until_it_is_full_again(redis_server):
         at(redis_server, 18000)
         assert await windows.read() == []
         assert redis_server.command("EXISTS", "t:windows") == b":0\r\n"
+    finally:
+        await redis.close()
+
+
+@on_loop
+async def test_a_window_that_is_open_again_is_forgotten(redis_server):
+    redis = open_redis(redis_server.url)
+    windows = UsedWindows(redis, "t")
+    try:
+        await windows.note(window("a", 100))
+        await windows.note(window("b", 100))
+        await windows.note(window("a", 0))
+        await windows.note(window("never", 0))
+        assert [left.credential for left in await windows.read()] == ["b"]
     finally:
         await redis.close()
 
@@ -122,6 +137,27 @@ async def test_a_process_that_starts_later_knows_too(redis_server):
         await redis.close()
     async with process(redis_server) as later:
         await eventually(lambda: refusal(later)[0] is errors.GLM_DEPLETED)
+
+
+@on_loop
+async def test_a_success_in_one_process_ends_the_window_in_all(redis_server):
+    async with process(redis_server) as first, process(redis_server) as second:
+        run_into(first, 0, 1)
+        await eventually(lambda: refusal(second)[0] is errors.GLM_DEPLETED)
+        glm = second.find("glm")
+        assert glm is not None
+        later_s = clock.monotonic_s() + PROBE_WINDOW_EVERY_S + 1
+        credential = glm.pick("m", [], later_s)
+        assert credential is not None
+        place = glm.begin(credential, later_s)
+        glm.end(place)
+        glm.succeeded(place, "m")
+        await eventually(lambda: refusal(first)[0] is errors.PROVIDER_UNAVAILABLE)
+        assert refusal(first)[1] == 0
+        # Whoever starts now knows of the other one alone.
+        redis = open_redis(redis_server.url)
+        assert len(await UsedWindows(redis, "fta").read()) == 1
+        await redis.close()
 
 
 def test_what_is_told_of_a_window_holds_no_secret():

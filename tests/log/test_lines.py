@@ -32,12 +32,12 @@ def test_a_line_has_its_time_level_event_logger_and_facts(open_log):
 def test_an_exception_is_a_trace_in_the_same_line(open_log):
     log = open_log()
     try:
-        raise ValueError(f"bad key {KEY}")
-    except ValueError:
+        raise RuntimeError(f"bad key {KEY}")
+    except RuntimeError:
         logging.getLogger("freetheai.app").exception("failed")
     (line,) = log.lines()
     assert line["trace"].startswith("Traceback (most recent call last):\n")
-    assert line["trace"].endswith("ValueError: bad key ***")
+    assert line["trace"].endswith("RuntimeError: bad key ***")
     assert f'File "{__file__}", line ' in line["trace"]
 
 

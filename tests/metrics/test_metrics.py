@@ -43,6 +43,11 @@ def finished(**known: object) -> RequestRecord:
     [
         pytest.param({}, {"route": CHAT, "status": "200", "type": ""}, id="a success"),
         pytest.param(
+            {"upstream_format": "gemini"},
+            {"route": CHAT, "format": "gemini", "status": "200", "type": ""},
+            id="a format",
+        ),
+        pytest.param(
             {"status": 429, "type": "rate_limit_error"},
             {"route": CHAT, "status": "429", "type": "rate_limit_error"},
             id="a refusal",
@@ -56,8 +61,8 @@ def finished(**known: object) -> RequestRecord:
             {"route": "/v1/models/{alias}"}, {"route": "/v1/models/{alias}", "status": "200", "type": ""}, id="a model"
         ),
         pytest.param(
-            {"route": "/v1/evil", "type": "made_up", "status": 12345},
-            {"route": "other", "status": "0", "type": "other"},
+            {"route": "/v1/evil", "upstream_format": "made_up", "type": "made_up", "status": 12345},
+            {"route": "other", "format": "other", "status": "0", "type": "other"},
             id="what is in no table",
         ),
     ],
@@ -65,14 +70,14 @@ def finished(**known: object) -> RequestRecord:
 def test_a_finished_request_is_counted_under_its_labels(metrics, known, labels):
     for _ in range(3):
         metrics.request_finished(finished(**known))
-    assert value(metrics, "freetheai_requests_total", **labels) == 3
+    assert value(metrics, "freetheai_requests_total", **{"format": "", **labels}) == 3
     assert value(metrics, "freetheai_request_seconds_count", route=labels["route"]) == 3
 
 
 @pytest.mark.parametrize("row", errors.ROWS.values(), ids=errors.ROWS)
 def test_every_row_of_the_error_table_has_its_own_label(metrics, row):
     metrics.request_finished(finished(status=row.status, type=row.type))
-    assert value(metrics, "freetheai_requests_total", route=CHAT, status=str(row.status), type=row.type) == 1
+    assert value(metrics, "freetheai_requests_total", route=CHAT, format="", status=str(row.status), type=row.type) == 1
 
 
 def test_times_are_counted_in_seconds_and_only_when_known(metrics):
@@ -140,14 +145,15 @@ def test_two_processes_worth_of_metrics_do_not_share(metrics):
 
 
 def test_no_client_can_make_more_series(metrics):
-    metrics.request_finished(finished(route="/x", type="x", status=-1))
+    metrics.request_finished(finished(route="/x", upstream_format="x", type="x", status=-1))
     metrics.attempt_ended("opc", "x")
     before = series(metrics)
     for number in range(500):
-        metrics.request_finished(finished(route=f"/v1/{number}", type=f"type{number}", status=1000 + number))
+        made_up = {"route": f"/v1/{number}", "upstream_format": f"f{number}", "type": f"type{number}"}
+        metrics.request_finished(finished(**made_up, status=1000 + number))
         metrics.attempt_ended("opc", f"outcome{number}")
     assert series(metrics) == before
-    assert value(metrics, "freetheai_requests_total", route="other", status="0", type="other") == 501
+    assert value(metrics, "freetheai_requests_total", route="other", format="other", status="0", type="other") == 501
 
 
 def test_too_many_providers_are_counted_together(metrics):

@@ -16,7 +16,10 @@ class Members:
 
     def __init__(self, program: Program) -> None:
         sections = program.sections
-        self._mongo = pymongo.MongoClient[dict[str, Any]](str(sections["mongodb"]["url"]))
+        # Closing it asks the server, and the server may be gone by then: not for the half minute that is usual.
+        self._mongo = pymongo.MongoClient[dict[str, Any]](
+            str(sections["mongodb"]["url"]), serverSelectionTimeoutMS=5000
+        )
         self._database = self._mongo[str(sections["mongodb"]["database"])]
         self._redis_url = str(sections["redis"]["url"])
         self._prefix = str(sections["redis"]["prefix"])
@@ -42,7 +45,21 @@ class Members:
         assert found is not None
         self._tell("keys", found["key_hash"])
 
+    def document(self, collection: str, user_id: str) -> dict[str, Any] | None:
+        """What a collection holds of a user."""
+        return self._database[collection].find_one({"user_id": user_id})
+
+    def everything(self) -> list[dict[str, Any]]:
+        """Every document there is."""
+        names = self._database.list_collection_names()
+        return [document for name in names for document in self._database[name].find()]
+
+    def tell(self, kind: str, key: str) -> None:
+        """Send a notice to running gateways."""
+        self._tell(kind, key)
+
     def close(self) -> None:
+        """Leave MongoDB alone."""
         self._mongo.close()
 
     def counters(self, user_id: str) -> tuple[int, int, int]:
@@ -52,12 +69,12 @@ class Members:
             days = client.hvals(begin + "days")
             return int(client.zcard(begin + "minute")), int(client.zcard(begin + "leases")), sum(map(int, days))  # type: ignore[arg-type]
 
-    def fill_minute(self, user_id: str, count: int) -> None:
-        """As if ``count`` requests had been admitted just now."""
+    def fill_minute(self, user_id: str, count: int, *, ago_s: float = 0.0) -> None:
+        """As if ``count`` requests had been admitted ``ago_s`` seconds ago."""
         with redis.Redis.from_url(self._redis_url) as client:
             second, microsecond = client.time()  # type: ignore[misc]
-            now_us = int(second) * 1_000_000 + int(microsecond)
-            client.zadd(f"{self._prefix}:{{{user_id}}}:minute", {f"before-{number}": now_us for number in range(count)})
+            at_us = int(second) * 1_000_000 + int(microsecond) - round(ago_s * 1_000_000)
+            client.zadd(f"{self._prefix}:{{{user_id}}}:minute", {f"before-{number}": at_us for number in range(count)})
 
     def fill_day(self, user_id: str, count: int) -> None:
         """As if ``count`` requests had succeeded today."""

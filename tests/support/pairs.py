@@ -17,7 +17,7 @@ from freetheai.wire import chat, gemini, messages, responses
 from freetheai.wire.finish import TO_CHAT, TO_MESSAGES
 from freetheai.wire.formats import ByteStream, ClientFormat, Quirks, Stamp, UpstreamFormat
 from freetheai.wire.request import ChatRequest
-from freetheai.wire.translate import convert_body, open_stream
+from freetheai.wire.translate import BodyResult, convert_body, open_stream
 from support.messages_rules import check_messages_stream
 from support.responses_rules import check_responses_stream
 from support.stream_rules import RequestFacts, check_chat_stream
@@ -151,16 +151,31 @@ def _responses(out: bytes, asked: ChatRequest) -> Seen:
 _SEEN = {"chat": _chat, "messages": _messages, "responses": _responses}
 
 
-def plain(client: str, upstream: str, data: bytes, *, asked: ChatRequest | None = None) -> Seen:
+def converted(
+    client: str, upstream: str, data: bytes, *, asked: ChatRequest | None = None, quirks: Quirks | None = None
+) -> BodyResult:
+    """A plain answer for the client."""
+    asked = asked or request(client)
+    return convert_body(CLIENTS[client], UPSTREAMS[upstream], asked, stamp(client), quirks or Quirks(), data)
+
+
+def plain(
+    client: str, upstream: str, data: bytes, *, asked: ChatRequest | None = None, quirks: Quirks | None = None
+) -> Seen:
     """What the client sees of a plain answer."""
     asked = asked or request(client)
-    result = convert_body(CLIENTS[client], UPSTREAMS[upstream], asked, stamp(client), Quirks(), data)
+    result = converted(client, upstream, data, asked=asked, quirks=quirks)
     if result.failure is not None:
         assert result.failure.kind != "internal", result.failure.trace
         assert result.data == b""
         return Seen(error=result.failure.kind)
     body = orjson.loads(result.data)
     assert body["model"] == MODEL
+    return plain_seen(client, body)
+
+
+def plain_seen(client: str, body: dict[str, Any]) -> Seen:
+    """What the client sees of the plain answer it got."""
     return _PLAIN[client](body)
 
 
@@ -168,9 +183,10 @@ def _plain_chat(body: dict[str, Any]) -> Seen:
     choice = body["choices"][0]
     message = choice["message"]
     calls = [call["function"] for call in message.get("tool_calls") or ()]
+    calls += [message["function_call"]] if message.get("function_call") else []
     return Seen(
         message["content"] or "",
-        message.get("reasoning_content") or message.get("reasoning") or "",
+        next((message[key] for key in ("reasoning_content", "reasoning", "reasoning_text") if message.get(key)), ""),
         message.get("refusal") or "",
         [(call["name"], parsed(call["arguments"])) for call in calls],
         choice["finish_reason"],

@@ -16,6 +16,10 @@ import orjson
 
 _START_S = 30.0
 _STOP_S = 40.0
+# The program under test: the source, or what the variable names (the one-file build: `scripts/build --test`).
+COMMAND = (
+    [os.environ["FREETHEAI_COMMAND"]] if "FREETHEAI_COMMAND" in os.environ else [sys.executable, "-m", "freetheai"]
+)
 
 
 class Program:
@@ -35,6 +39,8 @@ class Program:
         self.log_file = folder / "log.txt"
         self._process: subprocess.Popen[bytes] | None = None
         self._is_asked_to_stop = False
+        # A listening socket's descriptor that the program is started with, as systemd does.
+        self.handed: int | None = None
 
     @property
     def url(self) -> str:
@@ -56,8 +62,16 @@ class Program:
     def start(self) -> None:
         self._is_asked_to_stop = False
         with self.log_file.open("ab") as log:
-            command = [sys.executable, "-m", "freetheai", "serve", "--config", str(self.config)]
-            self._process = subprocess.Popen(command, stderr=log, stdout=log, env=_environment())
+            command = [*COMMAND, "serve", "--config", str(self.config)]
+            if self.handed is None:
+                self._process = subprocess.Popen(command, stderr=log, stdout=log, env=_environment())
+            else:
+                # The shell becomes the program, so that its id is the one that is meant.
+                script = f'exec 3<&{self.handed}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
+                shell = ["bash", "-c", script, "bash", *command]
+                self._process = subprocess.Popen(
+                    shell, stderr=log, stdout=log, env=_environment(), pass_fds=[self.handed]
+                )
         deadline_s = time.monotonic() + _START_S
         while not self.is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline_s:
@@ -97,7 +111,7 @@ class Program:
 
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command against the same configuration."""
-        command = [sys.executable, "-m", "freetheai", *arguments, "--config", str(self.config)]
+        command = [*COMMAND, *arguments, "--config", str(self.config)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=_environment(), check=False)
         assert not check or done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done

@@ -1,5 +1,6 @@
 """Events recognised by their bytes mean what they mean when they are read in full: in every pair."""
 
+import re
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from freetheai.wire import chat, gemini, messages, responses
 from freetheai.wire.formats import ByteStream, ClientFormat, Quirks, Stamp, UpstreamFormat
 from freetheai.wire.jsontext import loads
-from freetheai.wire.template import TextTemplates, volatile
+from freetheai.wire.template import TextTemplates, renumbered, volatile
 from freetheai.wire.translate import open_stream
 from scripts.benchmarks.codec_samples import KINDS, opening_and_pieces
 from support.chat_streams import cut
@@ -167,6 +168,34 @@ def test_templates_tell_volatile_members_from_others() -> None:
         b'{"created":5,"v":1,"text":"a\nb","pad":"xy"}',
     ):
         assert templates.match(other, False) is None, other
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(b'{"sequence_number":%d,"delta":"%s"}', id="before the text"),
+        pytest.param(b'{"delta":"%s","sequence_number":%d}', id="behind the text"),
+        pytest.param(b'{"sequence_number":%d,"delta":"%s","obfuscation":"x%d"}', id="with padding behind the text"),
+        pytest.param(b'{"delta":"%s","obfuscation":"x%d","sequence_number":%d}', id="behind text and padding"),
+    ],
+)
+@pytest.mark.parametrize("is_read", [False, True])
+def test_a_number_is_exchanged_where_it_stands(shape: bytes, is_read: bool) -> None:
+    def event(number: int, text: bytes) -> bytes:
+        values = [text if kind == b"%s" else number for kind in re.findall(rb"%[sd]", shape)]
+        return shape % tuple(values)
+
+    templates = TextTemplates(volatile("sequence_number", "obfuscation"))
+    templates.learn(event(7, b"a"), "delta")
+    # As expected, with more digits, and out of turn.
+    for number in (8, 9, 10, 11, 99, 100, 3):
+        data = event(number, b"b 12") + (b"\n\n" if is_read else b"")
+        found = templates.match(data, is_read)
+        assert found is not None
+        assert (found[2], found[3]) == ("b 12", number)
+        old, new = b'"sequence_number":%d' % number, b'"sequence_number":12345'
+        assert renumbered(found[0], data, number, 12345) == data.replace(old, new)
+    assert templates.match(event(0, b"a").replace(b":0", b":01"), False) is None
 
 
 def test_an_upstream_that_varies_everything_is_given_up() -> None:

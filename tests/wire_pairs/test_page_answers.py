@@ -8,6 +8,7 @@ from support import chat_streams, gemini_streams, messages_streams, responses_st
 from support.bodies import PNG, Json, body, built, function, text
 from support.pairs import CLIENTS, ORIGIN, UPSTREAMS, opened, request, run, seen, streamed
 from support.responses_rules import check_responses_stream
+from support.rounds import Kept, kept_of
 
 
 def test_no_reasoning():
@@ -68,7 +69,53 @@ def test_foreign_thinking():
             for upstream in ("messages", "responses", "gemini"):
                 sent = text(built(client, upstream, body(client, **{prompt: whole})))
                 assert ("OPAQUE" in sent) == is_sent, (client, upstream)
-            assert "OPAQUE" not in text(built(client, "chat", body(client, **{prompt: whole})))
+            # A chat provider has no field for it but the one that it may have come in.
+            assert ("OPAQUE" in text(built(client, "chat", body(client, **{prompt: whole})))) == (
+                is_sent and client == "chat"
+            )
+
+
+def _next(client: str, upstream: str, wire: bytes) -> Json:
+    """What the upstream gets when the client goes on."""
+    return built(client, upstream, body(client, **_kept(client, upstream, wire).next_request()))
+
+
+def _kept(client: str, upstream: str, wire: bytes) -> Kept:
+    return kept_of(client, run(opened(client, upstream), [wire]))
+
+
+def test_several_thoughts():
+    made = messages_streams
+    values = [*made.thinking(0, "One.", signature="c2lnMQ=="), *made.thinking(1, "Two.", signature="c2lnMg==")]
+    wire = made.stream(made.start(), values, made.text(2, "Hi"), made.end())
+    blocks = _next("chat", "messages", wire)["messages"][1]["content"]
+    assert [block.get("signature") for block in blocks] == ["c2lnMQ==", "c2lnMg==", None]
+    assert [block.get("thinking") for block in blocks] == ["One.", "Two.", None]
+    kept = _kept("chat", "messages", wire)
+    kept.message["reasoning_content"] = "One. Two."
+    left = built("chat", "messages", body("chat", **kept.next_request()))["messages"][1]["content"]
+    assert left == [{"type": "text", "text": "Hi"}]
+
+
+def test_signed_calls():
+    call = {"functionCall": {"name": "get", "args": {}}, "thoughtSignature": "c2ln"}
+    wire = gemini_streams.stream(gemini_streams.chunk(call, finish="STOP"))
+    for client in CLIENTS:
+        parts = _next(client, "gemini", wire)["contents"][1]["parts"]
+        assert [part.get("thoughtSignature") for part in parts] == ["c2ln"], client
+    asked = request("messages", thinking=None)
+    out = run(opened("messages", "gemini", asked), [wire])
+    assert b'"thinking"' not in out, "clients that did not ask for thinking can't read it"
+
+
+def test_reasoning_details():
+    details = [{"type": "reasoning.encrypted", "data": "OPAQUE", "id": "rs_1", "format": "openai-responses-v1"}]
+    delta = {"content": "Hi", "reasoning": "Hm", "reasoning_details": details}
+    wire = chat_streams.stream(chat_streams.chunk(delta), chat_streams.chunk({}, "stop"))
+    assert _next("chat", "chat", wire)["messages"][1]["reasoning_details"] == details
+    kept = _kept("chat", "chat", wire).next_request()
+    for upstream in UPSTREAMS:
+        assert "OPAQUE" not in text(built("chat", upstream, body("chat", **kept), origin="another:maker"))
 
 
 def test_forced_thinking():
@@ -111,6 +158,16 @@ def test_answer_images():
     item = check_responses_stream(run(opened("responses", "gemini"), [wire])).response["output"][0]
     assert (item["type"], item["result"]) == ("image_generation_call", PNG)
     assert streamed("messages", "gemini", wire).text == "[image/png: it can't be shown in this format]"
+
+
+def test_answer_citations():
+    note = {"type": "url_citation", "url_citation": {"url": "https://a.example", "start_index": 0, "end_index": 2}}
+    wire = chat_streams.stream(chat_streams.chunk({"content": "Hi", "annotations": [note]}, "stop"))
+    assert b"https://a.example" in run(opened("chat", "chat"), [wire])
+    for client in ("messages", "responses"):
+        out = run(opened(client, "chat"), [wire])
+        assert b"https://a.example" not in out
+        assert seen(client, out).text == "Hi"
 
 
 def test_answer_refusals():

@@ -108,6 +108,13 @@ def test_carried_on():
     assert added[-1] == {"role": "user", "content": [{"type": "text", "text": "Continue."}]}
 
 
+def test_no_messages():
+    for client in CLIENTS:
+        prompt = "input" if client == "responses" else "messages"
+        for upstream in UPSTREAMS:
+            assert refused(client, upstream, body(client, **{prompt: []})).startswith("missing prompt")
+
+
 def test_orphans():
     first, call, result = history()
     without_result = body("chat", messages=[first, call, {"role": "user", "content": "Well?"}])

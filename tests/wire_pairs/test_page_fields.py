@@ -3,9 +3,17 @@
 from typing import Any
 
 from freetheai.wire.formats import Quirks
-from support import responses_streams
+from support import chat_streams, gemini_streams, messages_streams, responses_streams
 from support.bodies import Json, body, built, others, refused, text
 from support.pairs import CLIENTS, UPSTREAMS, request, streamed
+
+WIRES = {
+    "chat": lambda text: chat_streams.stream(chat_streams.chunk({"content": text}), chat_streams.chunk({}, "stop")),
+    "messages": lambda text: messages_streams.stream(
+        messages_streams.start(), messages_streams.text(0, text), messages_streams.end()
+    ),
+    "gemini": lambda text: gemini_streams.stream(gemini_streams.chunk({"text": text}, finish="STOP")),
+}
 
 
 def test_identities():
@@ -64,9 +72,48 @@ def test_stop_strings():
 
 def test_many_stop_strings():
     stops = list("abcdefg")
+    for upstream in ("chat", "gemini"):
+        for client, name in (("chat", "stop"), ("messages", "stop_sequences")):
+            wire = WIRES[upstream]("Ohne Gnade")
+            assert (
+                streamed(client, upstream, wire, asked=request(client, **{name: ["1", "2", "3", *stops]})).text == "Ohn"
+            )
     assert built("chat", "chat", body("chat", stop=stops))["stop"] == stops[:4]
     assert built("messages", "chat", body("messages", stop_sequences=stops))["stop"] == stops[:4]
     assert built("chat", "gemini", body("chat", stop=stops))["generationConfig"]["stopSequences"] == stops[:5]
+
+
+def test_blank_stop_strings():
+    stops = ["\n\n", "END"]
+    for client, name in (("chat", "stop"), ("messages", "stop_sequences")):
+        assert built(client, "messages", body(client, **{name: stops}))["stop_sequences"] == ["END"]
+        assert "stop_sequences" not in built(client, "messages", body(client, **{name: [" "]}))
+        wire = WIRES["messages"]("One.\n\nTwo.")
+        found = streamed(client, "messages", wire, asked=request(client, **{name: stops}))
+        assert (found.text, found.reason) == ("One.", "stop")
+
+
+def test_several_answers_cut():
+    assert "stop strings" in refused("chat", "chat", body("chat", n=2, stop=list("abcde")))
+    made = built("chat", "gemini", body("chat", n=2, stop=list("abcdef")))
+    assert made["generationConfig"]["candidateCount"] == 2
+
+
+def test_audio_answers():
+    sent = body("chat", modalities=["text", "audio"], audio={"voice": "a", "format": "wav"})
+    assert built("chat", "chat", sent)["audio"] == {"voice": "a", "format": "wav"}
+    for upstream in others("chat"):
+        assert refused("chat", upstream, sent).startswith("audio answers are not supported")
+
+
+def test_limits_and_hints():
+    hints: Json = {"prediction": {"type": "content", "content": "x"}, "max_tool_calls": 2}
+    for upstream in others("chat"):
+        sent = body("chat", **hints, stream_options={"include_usage": True})
+        assert built("chat", upstream, sent) == built("chat", upstream, body("chat"))
+    for upstream in others("responses"):
+        made = built("responses", upstream, body("responses", max_tool_calls=2))
+        assert made == built("responses", upstream, body("responses"))
 
 
 def test_several_answers():

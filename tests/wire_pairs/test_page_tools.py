@@ -72,6 +72,26 @@ def test_hosted_history():
         assert "ws_1" not in text(built("responses", upstream, body("responses", input=items)))
 
 
+def test_local_calls():
+    items = [
+        {"role": "user", "content": "Hi"},
+        {"type": "local_shell_call", "id": "lsh_1", "call_id": "c1", "action": {"command": ["ls"]}},
+        {"type": "local_shell_call_output", "id": "c1", "call_id": "c1", "output": "a.txt"},
+    ]
+    for upstream in others("responses"):
+        sent = text(built("responses", upstream, body("responses", input=items)))
+        for words in ('"local_shell"', "command", "ls", "a.txt"):
+            assert words in sent
+    assert built("responses", "responses", body("responses", input=items))["input"] == items
+
+
+def test_compaction():
+    items = [{"role": "user", "content": "Hi"}, {"type": "compaction", "encrypted_content": "OPAQUE"}]
+    for upstream in others("responses"):
+        sent = built("responses", upstream, body("responses", input=items, truncation="auto"))
+        assert sent == built("responses", upstream, body("responses", input=items[:1]))
+
+
 def test_told_history():
     found = {"type": "web_search_result", "title": "Rome", "url": "https://rome.example"}
     blocks = [

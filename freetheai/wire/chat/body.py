@@ -4,7 +4,7 @@ Rules: as the relay of streams; total for what ``decode_body`` found good. An up
 asked to is folded and written anew.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -15,14 +15,18 @@ from freetheai.wire.chat.encode import encode_body
 from freetheai.wire.chat.mend import HIDDEN_FIELDS, first_piece
 from freetheai.wire.chat.parts import choice_index, finish_word, output_parts, usage_of, whole_calls
 from freetheai.wire.chat.rewrite import needs_translation
+from freetheai.wire.chat.thoughts import tagged_details
+from freetheai.wire.events import Usage
 from freetheai.wire.fold import fold
-from freetheai.wire.formats import Quirks, Stamp
+from freetheai.wire.formats import Block, Quirks, Response, Stamp
 from freetheai.wire.jsontext import try_loads
 from freetheai.wire.relay import without
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.toolcalls import answer_seed
-from freetheai.wire.translate import estimated_usage
+from freetheai.wire.translate import counted, estimated_usage
 from freetheai.wire.usage import to_chat
+
+_USUAL_CHOICE: Final = frozenset(("index", "message", "finish_reason", "native_finish_reason", "logprobs"))
 
 
 def relay_body(data: bytes, request: ChatRequest, stamp: Stamp, quirks: Quirks) -> bytes:
@@ -30,7 +34,43 @@ def relay_body(data: bytes, request: ChatRequest, stamp: Stamp, quirks: Quirks) 
     body = try_loads(data.strip())
     choices = body.get("choices") if isinstance(body, dict) else None
     if needs_translation(request) or quirks.raw_think or not isinstance(choices, list) or not choices:
-        return encode_body(fold(decode_body(data, request, quirks)), request, stamp)
+        return encode_body(counted(fold(decode_body(data, request, quirks)), request), request, stamp)
+    return _sent(body, choices, request, stamp, usage_of(body, choices[0] if isinstance(choices[0], dict) else None))
+
+
+def relay_usual(data: bytes, request: ChatRequest, stamp: Stamp) -> tuple[bytes, Response] | None:
+    """``relay_body`` and what the answer says, for one choice that is nothing but text; None for any other."""
+    body = try_loads(data)
+    choices = body.get("choices") if isinstance(body, dict) else None
+    if not isinstance(choices, list) or len(choices) != 1 or needs_translation(request):
+        return None
+    choice = choices[0]
+    if not _is_usual(body, choice):
+        return None
+    usage = usage_of(body, choice)
+    block = Block(kind="text", text=choice["message"]["content"])
+    response = Response(blocks=[block], reason=finish.FROM_CHAT[choice["finish_reason"]], usage=usage)
+    return _sent(body, choices, request, stamp, usage), response
+
+
+def _is_usual(body: dict[str, Any], choice: Any) -> bool:
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(message, dict) or not _USUAL_CHOICE.issuperset(choice) or choice.get("index") != 0:
+        return False
+    text = message.get("content")
+    return (
+        isinstance(text, str)
+        and bool(text)
+        and choice.get("finish_reason") in ("stop", "length")
+        and choice.get("logprobs") is None
+        and not body.get("error")
+        and body.get("x_groq") is None
+        # Whatever else stands there is empty.
+        and not any(value for name, value in message.items() if name not in ("role", "content"))
+    )
+
+
+def _sent(body: dict[str, Any], choices: list[Any], request: ChatRequest, stamp: Stamp, usage: Usage | None) -> bytes:
     answer_id, created = body.get("id"), body.get("created")
     is_usual = isinstance(answer_id, str) and answer_id.startswith("chatcmpl")
     sent: dict[str, Any] = {
@@ -42,9 +82,10 @@ def relay_body(data: bytes, request: ChatRequest, stamp: Stamp, quirks: Quirks) 
     }
     seed = answer_seed(request, sent["id"])
     sent["choices"] = [
-        _choice(choice, position, seed) for position, choice in enumerate(choices) if isinstance(choice, dict)
+        _choice(choice, position, seed, stamp.origin)
+        for position, choice in enumerate(choices)
+        if isinstance(choice, dict)
     ]
-    usage = usage_of(body, choices[0] if isinstance(choices[0], dict) else None)
     if usage is None:
         chars = sum(len(choice["message"].get("content") or "") for choice in sent["choices"])
         usage = estimated_usage(request, chars)
@@ -52,9 +93,11 @@ def relay_body(data: bytes, request: ChatRequest, stamp: Stamp, quirks: Quirks) 
     return orjson.dumps(sent)
 
 
-def _choice(choice: dict[str, Any], position: int, seed: str) -> dict[str, Any]:
+def _choice(choice: dict[str, Any], position: int, seed: str, origin: str) -> dict[str, Any]:
     message = choice.get("message")
     message = _message(message if isinstance(message, dict) else {}, seed)
+    if message.get("reasoning_details"):
+        message["reasoning_details"] = tagged_details(message["reasoning_details"], origin)
     reason = finish.FROM_CHAT.get(finish_word(choice), "stop")
     kept = without(choice, ("message", "usage", "error", "delta"))
     return {

@@ -8,17 +8,21 @@ Rules:
 
 from typing import Any, Final
 
-import orjson
-
-from freetheai import errors
-from freetheai.errors import ApiError
 from freetheai.wire import effort
 from freetheai.wire.chat.messages import write_messages
 from freetheai.wire.formats import Quirks, Target
 from freetheai.wire.jsontext import dumps_text
-from freetheai.wire.outgoing import refuse_many
+from freetheai.wire.outgoing import (
+    CUSTOM_SCHEMA,
+    body_bytes,
+    cap_for,
+    is_named,
+    offered_tools,
+    refuse_many,
+    tool_description,
+)
 from freetheai.wire.request import ChatRequest, Reasoning, ThinkingPart, Tool, ToolCallPart, ToolChoice, Turn
-from freetheai.wire.toolcalls import CUSTOM_INPUT, flat_name, sent_name, tool_sent_name
+from freetheai.wire.toolcalls import sent_name, tool_sent_name
 from freetheai.wire.turns import refuse_unknown, refuse_unsupported
 
 # Fields that name the client's users, store its content, or choose prices and routes: the operator's matter.
@@ -68,12 +72,12 @@ def build(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
         body["stream"] = True
         if quirks.stream_usage:
             body["stream_options"] = {"include_usage": True}
-    if (cap := clamped(request.max_tokens, target)) is not None:
+    if (cap := cap_for(request.max_tokens, target)) is not None:
         body[quirks.max_tokens_field] = cap
     if request.format == "chat" and "messages" in request.body:
         passed = {key: value for key, value in request.extra.items() if value is not None and key not in NEVER_SENT}
         body = {**passed, **body}
-    return write_body(body, quirks)
+    return body_bytes(body, quirks)
 
 
 def wanted_reasoning(request: ChatRequest, quirks: Quirks) -> Reasoning:
@@ -94,28 +98,6 @@ def _has_lost_reasoning(turn: Turn) -> bool:
     if turn.role != "assistant" or not any(isinstance(part, ToolCallPart) for part in turn.parts):
         return False
     return not any(isinstance(part, ThinkingPart) and part.text for part in turn.parts)
-
-
-def write_body(body: dict[str, Any], quirks: Quirks) -> bytes:
-    """The body as JSON, with the provider's own fields under it and without those it refuses.
-
-    Raises:
-        ApiError: INVALID_JSON: it nests deeper than can be written.
-    """
-    body = {**quirks.extra_body, **body}
-    for name in quirks.drop_fields:
-        body.pop(name, None)
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        raise ApiError(errors.INVALID_JSON, f"{errors.INVALID_JSON.text}: nested too deep") from None
-
-
-def clamped(max_tokens: int | None, target: Target) -> int | None:
-    """The output cap within what the model can do."""
-    if max_tokens is None or target.max_output_tokens is None:
-        return max_tokens
-    return min(max_tokens, target.max_output_tokens)
 
 
 def output_fields(request: ChatRequest, quirks: Quirks, messages: list[dict[str, Any]]) -> dict[str, Any]:
@@ -140,23 +122,6 @@ def output_fields(request: ChatRequest, quirks: Quirks, messages: list[dict[str,
     return {"response_format": {"type": "json_object"}}
 
 
-def check_tool_choice(request: ChatRequest) -> None:
-    """Make sure that a tool the model must call is one that it gets.
-
-    Raises:
-        ApiError: INVALID_REQUEST.
-    """
-    choice = request.tool_choice
-    if choice is None or choice.mode != "named":
-        return
-    known = {tool.name for tool in request.tools} | {flat_name(tool.name, tool.namespace) for tool in request.tools}
-    if choice.names[0] not in known:
-        raise ApiError(
-            errors.INVALID_REQUEST,
-            f"tool_choice names the tool {choice.names[0]!r}, which is not among the tools this model can be given",
-        )
-
-
 def _sampling(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "temperature": bounded_temperature(request.temperature, quirks),
@@ -173,13 +138,7 @@ def _sampling(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
 
 
 def _tools(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
-    check_tool_choice(request)
-    choice = request.tool_choice
-    tools = request.tools
-    if choice is not None and choice.mode == "allowed":
-        tools = [
-            tool for tool in tools if tool.name in choice.names or flat_name(tool.name, tool.namespace) in choice.names
-        ]
+    tools, choice = offered_tools(request), request.tool_choice
     if not tools:
         return {}
     fields: dict[str, Any] = {"tools": [_tool(tool, quirks) for tool in tools]}
@@ -192,19 +151,9 @@ def _tools(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
 
 def _tool(tool: Tool, quirks: Quirks) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool_sent_name(tool)}
-    description = tool.description
-    if tool.custom and tool.grammar:
-        description = f"{description}\n\nThe input must follow this format:\n{dumps_text(tool.grammar)}".strip()
-    if description:
+    if description := tool_description(tool):
         function["description"] = description
-    if tool.custom:
-        function["parameters"] = {
-            "type": "object",
-            "properties": {CUSTOM_INPUT: {"type": "string"}},
-            "required": [CUSTOM_INPUT],
-        }
-    else:
-        function["parameters"] = tool.schema or _EMPTY_SCHEMA
+    function["parameters"] = CUSTOM_SCHEMA if tool.custom else tool.schema or _EMPTY_SCHEMA
     if tool.strict is not None and quirks.strict_tools:
         function["strict"] = tool.strict
     return {"type": "function", "function": function}
@@ -212,8 +161,7 @@ def _tool(tool: Tool, quirks: Quirks) -> dict[str, Any]:
 
 def _choice(choice: ToolChoice, tools: list[Tool]) -> Any:
     if choice.mode == "named":
-        named = choice.names[0]
-        tool = next(tool for tool in tools if named in (tool.name, flat_name(tool.name, tool.namespace)))
+        tool = next(tool for tool in tools if is_named(tool, choice.names))
         return {"type": "function", "function": {"name": tool_sent_name(tool)}}
     if choice.mode == "allowed":
         return "required" if choice.must else "auto"

@@ -116,7 +116,7 @@ class CallTracker:
             call = self._resolve(call, index if type(index) is int else None, piece_id, name, bool(arguments), position)
             self._tell(call, piece_id, name)
             call.custom = call.custom or is_custom
-        if signature := _signature_of(piece):
+        if signature := call_signature(piece):
             call.signature = signature
         fragment = call.take(arguments)
         if call.size > MAX_ARGUMENT_CHARS:
@@ -214,7 +214,7 @@ def _body_of(piece: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any, bool]:
     return {}, None, False
 
 
-def _signature_of(piece: Mapping[str, Any]) -> str:
+def call_signature(piece: Mapping[str, Any]) -> str:
     """Gemini's OpenAI-compatible face signs calls in ``extra_content``."""
     extra = piece.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None

@@ -17,7 +17,7 @@ Rules:
 Format: https://platform.openai.com/docs/api-reference/chat/streaming
 """
 
-from typing import Any, Final
+from typing import Any
 
 from freetheai.wire import finish
 from freetheai.wire.blocks import BlockQueue, OpenBlock
@@ -50,8 +50,6 @@ from freetheai.wire.template import TextMatch
 from freetheai.wire.think import ThinkSplitter
 from freetheai.wire.toolcalls import answer_seed, changed_names, custom_input, tool_sent_name
 
-DONE: Final = b"[DONE]"
-
 
 class ChatDecoder(FrameDecoder):
     """One stream of chunks. See ``formats.StreamDecoder``."""
@@ -70,37 +68,13 @@ class ChatDecoder(FrameDecoder):
         self._usage: Usage | None = None
         self._seen: set[str] = set()
 
-    def end(self) -> list[Event]:
-        """The upstream closed: a good end if it said so, else ``Failed``."""
-        events: list[Event] = []
-        if self._is_over:
-            return events
-        for frame in self._splitter.end():
-            self._frame(frame, events)
-        self.complete(events, is_marked=False)
-        return events
+    def _read(self, value: dict[str, Any], frame: Frame, events: list[Event]) -> None:
+        self.chunk(value, events)
+        if self._think is None and not self._is_over and first_choice(value) is not None:
+            self._learn(frame, value)
 
-    def _frame(self, frame: Frame, events: list[Event]) -> None:
-        if self._is_over:
-            return
-        if frame.data.strip() == DONE:
-            self.complete(events, is_marked=True)
-            return
-        try:
-            chunk = loads(frame.data)
-        except ValueError:
-            # The last frame of a cut stream may be half a chunk: `complete` judges by what came before.
-            if not frame.is_cut:
-                self._fail(events, "malformed", "a chunk is not JSON")
-            return
-        if frame.is_error or frame.event == b"error":
-            self._fail_as(events, error_fields(chunk))
-        elif isinstance(chunk, dict):
-            self.chunk(chunk, events)
-            if self._think is None and not self._is_over and first_choice(chunk) is not None:
-                self._learn(frame, chunk)
-        elif isinstance(chunk, list) and (fields := error_fields(chunk)):
-            self._fail_as(events, fields)
+    def _ended(self, events: list[Event], *, is_marked: bool) -> None:
+        self.complete(events, is_marked=is_marked)
 
     def _learn(self, frame: Frame, chunk: dict[str, Any]) -> None:
         if key := plain_text_key(chunk):

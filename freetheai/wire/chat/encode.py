@@ -8,6 +8,7 @@ Rules:
 - id, type and name of a call once, with its index; a call without arguments gets `{}` at its end;
 - the finish chunk, then the usage chunk (``choices: []``) if the client asked, then ``[DONE]``, each once;
 - a client of the old ``functions`` gets the first call in the old shape;
+- signed and hidden thinking: one entry of ``reasoning_details`` each (``thoughts.py``);
 - an error is one event, then ``[DONE]``; no finish reason is made up for it.
 
 Format: https://platform.openai.com/docs/api-reference/chat/streaming
@@ -20,6 +21,7 @@ from orjson import dumps
 
 from freetheai.errors import ApiError
 from freetheai.wire import finish
+from freetheai.wire.chat.thoughts import ThoughtWriter
 from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Event, Finish, ResponseStart, Usage
 from freetheai.wire.formats import Block, Response, Stamp, ToolCall
 from freetheai.wire.request import ChatRequest
@@ -46,17 +48,23 @@ class ChatEncoder:
         self._usage = usage
         self._fields = {kind: self._delta + b'{"' + field.encode() + b'":' for kind, field in _FIELDS.items()}
         # Around each further piece of the open block; empty while a piece asks for more than that.
-        self._text_head = self._text_tail = b""
+        self._text_head = self._thought_head = self._text_tail = b""
         self._block = BlockStart(-1, "text")
-        self._calls = self._images = self._opaque = 0
+        self._calls = self._images = 0
+        self._thoughts = ThoughtWriter(stamp.origin)
+        self._note_thought = self._thoughts.add
         self._has_role = self._has_arguments = self._is_over = False
         self._media: list[str] = []
         self._usage_event: Usage | None = None
 
     def encode(self, event: Event) -> bytes:
         """The chunks for one event."""
-        if type(event) is BlockDelta and self._text_head and event.logprobs is None:
-            return self._text_head + dumps(event.text) + self._text_tail
+        if type(event) is BlockDelta:
+            if self._text_head and event.logprobs is None:
+                return self._text_head + dumps(event.text) + self._text_tail
+            if self._thought_head:
+                self._note_thought(event.text)
+                return self._thought_head + dumps(event.text) + self._text_tail
         return _WRITERS[type(event)](self, event)
 
     def error(self, error: ApiError) -> bytes:
@@ -77,9 +85,12 @@ class ChatEncoder:
         role = b"" if self._has_role else self._start(None)
         self._block = event
         if event.kind in self._fields:
-            self._text_head, self._text_tail = self._fields[event.kind], b"}" + self._tail
+            # Thinking is measured piece by piece, since it may turn out to be signed.
+            head, is_thought = self._fields[event.kind], event.kind == "thinking"
+            self._text_head, self._thought_head = (b"", head) if is_thought else (head, b"")
+            self._text_tail = b"}" + self._tail
             return role
-        self._text_head = b""
+        self._text_head = self._thought_head = b""
         self._media.clear()
         self._has_arguments = False
         if event.kind != "tool_call":
@@ -121,10 +132,11 @@ class ChatEncoder:
                 signed = _call_signature(tag(self._origin, event.signature))
                 out += self._chunk({"tool_calls": [{"index": self._calls - 1, **signed}]})
             return out
-        if kind == "redacted" or (kind == "thinking" and event.signature):
-            opaque = "".join(self._media) if kind == "redacted" else event.signature
-            self._opaque += 1
-            return self._chunk({"reasoning_details": [_encrypted(tag(self._origin, opaque), self._opaque - 1)]})
+        if kind == "redacted":
+            return self._chunk({"reasoning_details": [self._thoughts.hidden("".join(self._media))]})
+        if kind == "thinking":
+            detail = self._thoughts.signed(event.signature, self._calls)
+            return b"" if detail is None else self._chunk({"reasoning_details": [detail]})
         if kind == "media":
             image = _image(self._block.name, "".join(self._media))
             self._images += 1
@@ -219,19 +231,27 @@ def _message(response: Response, stamp: Stamp) -> dict[str, Any]:
     }
     if thought := _joined(blocks, "thinking"):
         message["reasoning_content"] = thought
-    opaque = [
-        block.text if block.kind == "redacted" else block.signature
-        for block in blocks
-        if block.kind == "redacted" or (block.kind == "thinking" and block.signature)
-    ]
-    if opaque:
-        message["reasoning_details"] = [
-            _encrypted(tag(stamp.origin, data), number) for number, data in enumerate(opaque)
-        ]
+    if details := _details(blocks, stamp):
+        message["reasoning_details"] = details
     images = [_image(block.media_type, block.text) for block in blocks if block.kind == "media"]
     if images:
         message["images"] = images
     return message
+
+
+def _details(blocks: list[Block], stamp: Stamp) -> list[dict[str, Any]]:
+    """An entry for each block of signed or hidden thinking."""
+    writer = ThoughtWriter(stamp.origin)
+    details: list[dict[str, Any] | None] = []
+    calls = 0
+    for block in blocks:
+        calls += block.call is not None
+        if block.kind == "redacted":
+            details.append(writer.hidden(block.text))
+        elif block.kind == "thinking":
+            writer.add(block.text)
+            details.append(writer.signed(block.signature, calls))
+    return [detail for detail in details if detail is not None]
 
 
 def _joined(blocks: list[Block], kind: str) -> str:
@@ -252,10 +272,6 @@ def _call_body(name: str, arguments: str, *, custom: bool) -> dict[str, Any]:
 
 def _call_signature(tagged: str) -> dict[str, Any]:
     return {"extra_content": {"google": {"thought_signature": tagged}}}
-
-
-def _encrypted(tagged: str, number: int) -> dict[str, Any]:
-    return {"type": "reasoning.encrypted", "data": tagged, "index": number}
 
 
 def _image(media_type: str, data: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Mended, for each choice on its own:
 - the role: in the first chunk, and only there;
 - calls: indexes 0, 1, 2 …, id and name once, arguments as text and only what is new, `{}` where none came;
 - the finish reason: one, last, in the format's own words, ``tool_calls`` if there were calls;
+- values of ``reasoning_details``: tagged with who made them;
 - a whole ``message`` in a stream, content in parts, ``function_call``: as the delta they stand for.
 For the stream: one id, time and model; usage once, at the end, for clients that asked; ``[DONE]`` once and last, also
 where the upstream forgot it after a finish reason; chunks without choices and the provider's own fields are dropped.
@@ -45,6 +46,7 @@ from freetheai.wire.chat.parts import (
     plain_text_key,
     usage_of,
 )
+from freetheai.wire.chat.thoughts import tagged_details
 from freetheai.wire.error_body import ErrorFields, error_fields
 from freetheai.wire.formats import Stamp
 from freetheai.wire.jsontext import loads
@@ -101,7 +103,7 @@ class ChatRelay(FrameRelay):
             chunk = loads(frame.data)
         except ValueError:
             if not frame.is_cut:
-                self._fail("malformed", "a chunk is not JSON")
+                self._fail("malformed", "an event is not JSON")
             return
         if frame.is_error or frame.event == b"error":
             self._fail_as(error_fields(chunk))
@@ -240,6 +242,9 @@ class ChatRelay(FrameRelay):
                 mended = self._without_parts(mended, key, state)
         if mended.keys() <= _PLAIN_KEYS:
             return mended
+        if details := delta.get("reasoning_details"):
+            told = tagged_details(details, self._stamp.origin)
+            mended = mended if told is details else {**mended, "reasoning_details": told}
         if delta.get("images") or delta.get("audio"):
             state.seen.add("images")
             state.has_output = self.has_output = True

@@ -15,19 +15,19 @@ from freetheai.wire.chat.build import (
     NEVER_SENT,
     bounded_temperature,
     build,
-    check_tool_choice,
-    clamped,
     output_fields,
     wanted_reasoning,
-    write_body,
 )
+from freetheai.wire.chat.calls import call_signature
 from freetheai.wire.chat.encode import wants_legacy_calls
 from freetheai.wire.chat.messages import write_messages
 from freetheai.wire.chat.parts import REASONING_KEYS
+from freetheai.wire.chat.thoughts import own_details
 from freetheai.wire.chat.turns import ROLES
 from freetheai.wire.formats import Quirks, Target
-from freetheai.wire.outgoing import refuse_many
+from freetheai.wire.outgoing import body_bytes, cap_for, offered_tools, refuse_many, refuse_several_cuts
 from freetheai.wire.request import ChatRequest
+from freetheai.wire.signature import is_tagged, untag
 from freetheai.wire.toolcalls import arguments_text
 from freetheai.wire.turns import is_paired, refuse_unsupported
 
@@ -52,6 +52,7 @@ def rewrite(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
     refuse_unsupported(request, target)
     if not quirks.several_answers:
         refuse_many(request)
+    refuse_several_cuts(request, quirks)
     source = request.body
     body = {key: value for key, value in source.items() if value is not None and key not in _DROPPED}
     body["model"] = target.model
@@ -68,13 +69,13 @@ def rewrite(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
     if request.stop and quirks.max_stop:
         stop = request.stop[: quirks.max_stop]
         body["stop"] = stop[0] if isinstance(source["stop"], str) else stop
-    if (cap := clamped(request.max_tokens, target)) is not None:
+    if (cap := cap_for(request.max_tokens, target)) is not None:
         body[quirks.max_tokens_field] = cap
     if request.stream:
         body["stream"] = True
         if quirks.stream_usage:
             body["stream_options"] = {"include_usage": True}
-    return write_body(body, quirks)
+    return body_bytes(body, quirks)
 
 
 def _set_tools(body: dict[str, Any], request: ChatRequest, quirks: Quirks) -> None:
@@ -85,7 +86,7 @@ def _set_tools(body: dict[str, Any], request: ChatRequest, quirks: Quirks) -> No
             body.pop(name, None)
         return
     if not request.hosted_tools:
-        check_tool_choice(request)
+        offered_tools(request)
     if not quirks.parallel_tool_calls:
         body.pop("parallel_tool_calls", None)
     body["tools"] = [_tool(tool, quirks) for tool in body["tools"]]
@@ -141,7 +142,7 @@ def _message(message: dict[str, Any], target: Target, quirks: Quirks) -> dict[st
     mended = {key: value for key, value in message.items() if value is not None}
     mended["role"] = quirks.developer_role if role == "developer" else known
     if known == "assistant":
-        _mend_assistant(mended, message, quirks)
+        _mend_assistant(mended, message, target, quirks)
     elif "content" not in mended:
         mended["content"] = ""
     content = mended.get("content")
@@ -152,12 +153,12 @@ def _message(message: dict[str, Any], target: Target, quirks: Quirks) -> dict[st
     return mended
 
 
-def _mend_assistant(mended: dict[str, Any], message: dict[str, Any], quirks: Quirks) -> None:
+def _mend_assistant(mended: dict[str, Any], message: dict[str, Any], target: Target, quirks: Quirks) -> None:
     for name in _ANSWER_ONLY:
         mended.pop(name, None)
     calls = mended.get("tool_calls")
     if calls:
-        mended["tool_calls"] = [_call(call) for call in calls]
+        mended["tool_calls"] = [_call(call, target) for call in calls]
     else:
         mended.pop("tool_calls", None)
     if mended.get("content") is None:
@@ -167,13 +168,19 @@ def _mend_assistant(mended: dict[str, Any], message: dict[str, Any], quirks: Qui
         mended.pop(name, None)
     if quirks.replay_reasoning == "always" or (thought and quirks.replay_reasoning == "when_known"):
         mended["reasoning_content"] = thought
+    if details := own_details(message.get("reasoning_details"), target.origin):
+        mended["reasoning_details"] = details
 
 
-def _call(call: dict[str, Any]) -> dict[str, Any]:
+def _call(call: dict[str, Any], target: Target) -> dict[str, Any]:
     function = call.get("function")
     if not isinstance(function, dict):
         return call
     kept = {key: value for key, value in call.items() if key != "index"}
+    if is_tagged(tagged := call_signature(call)):
+        kept.pop("extra_content")
+        if opaque := untag(target.origin, tagged):
+            kept["extra_content"] = {"google": {"thought_signature": opaque}}
     return {
         **kept,
         "type": "function",

@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from freetheai import errors
 from freetheai.errors import ApiError
+from freetheai.wire.chat.calls import call_signature
 from freetheai.wire.chat.parts import REASONING_KEYS, reasoning_of, split_data_url
+from freetheai.wire.chat.thoughts import Thought, read_thoughts
 from freetheai.wire.fields import complaint
 from freetheai.wire.request import (
     AudioPart,
@@ -91,16 +93,18 @@ class _Reader:
     def _assistant(self, message: dict[str, Any], parts: list[Part], where: str) -> None:
         self._takes_user = False
         turn = Turn("assistant", [], _word(message.get("name")))
+        thoughts: list[Thought] = []
         if any(message.get(key) for key in (*REASONING_KEYS, "reasoning_details")):
-            turn.parts.append(ThinkingPart(reasoning_of(message), _signature(message.get("reasoning_details"))))
+            thoughts = read_thoughts(reasoning_of(message), message.get("reasoning_details"))
+        turn.parts.extend(thought.part for thought in thoughts if not thought.calls)
         if refusal := _word(message.get("refusal")):
             turn.parts.append(RefusalPart(refusal))
         turn.parts.extend(parts)
         calls = message.get("tool_calls")
         if calls is not None and not isinstance(calls, list):
             raise complaint(f"{where}.tool_calls", "an array")
-        for number, call in enumerate(calls or ()):
-            turn.parts.append(_read_call(call, f"{where}.tool_calls[{number}]"))
+        read = [_read_call(call, f"{where}.tool_calls[{number}]") for number, call in enumerate(calls or ())]
+        turn.parts.extend(_interleaved(read, [thought for thought in thoughts if thought.calls]))
         legacy = message.get("function_call")
         if isinstance(legacy, dict):
             self._functions += 1
@@ -218,18 +222,16 @@ def _read_call(call: Any, where: str) -> ToolCallPart:
     if not isinstance(function, dict) or not _word(function.get("name")):
         raise complaint(f"{where}.function.name", "the name of the tool that was called")
     arguments = arguments_text(function.get("arguments"))
-    signature = call.get("extra_content")
-    google = signature.get("google") if isinstance(signature, dict) else None
-    signed = _word(google.get("thought_signature")) if isinstance(google, dict) else ""
-    return ToolCallPart(_word(call.get("id")), function["name"], arguments, signature=signed)
+    return ToolCallPart(_word(call.get("id")), function["name"], arguments, signature=call_signature(call))
 
 
-def _signature(details: Any) -> str:
-    """The opaque value we gave the client in ``reasoning_details``, if it comes back."""
-    for detail in details if isinstance(details, list) else ():
-        if isinstance(detail, dict) and (opaque := _word(detail.get("data")) or _word(detail.get("signature"))):
-            return opaque
-    return ""
+def _interleaved(calls: list[ToolCallPart], thoughts: list[Thought]) -> list[Part]:
+    """The calls, with the thinking that stood between them in its place."""
+    out: list[Part] = []
+    for number, call in enumerate(calls, start=1):
+        out.append(call)
+        out.extend(thought.part for thought in thoughts if min(thought.calls, len(calls)) == number)
+    return out or [thought.part for thought in thoughts]
 
 
 def _word(value: Any) -> str:

@@ -48,7 +48,7 @@ class BlockWriter:
 
     def call(self, events: list[Event], call_id: str, name: str, text: str, signature: str, *, custom: bool) -> None:
         """A whole call; ``text`` is its arguments' JSON, or its free text."""
-        start = BlockStart(0, "tool_call", call_id, name, custom)
+        start = BlockStart(0, "tool_call", call_id, name, custom, signature)
         self._whole(events, start, "" if text == "{}" and not custom else text, signature)
 
     def media(self, events: list[Event], media_type: str, data: str, signature: str) -> None:

@@ -18,11 +18,12 @@ from freetheai.wire.gemini import models
 from freetheai.wire.gemini.contents import write_contents
 from freetheai.wire.gemini.tools import clean_schema, tool_fields
 from freetheai.wire.jsontext import dumps_text
-from freetheai.wire.outgoing import body_bytes, cap_for
+from freetheai.wire.outgoing import body_bytes, cap_for, refuse_audio_answer
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.turns import refuse_unsupported
 
-_MAX_STOP: Final = 5
+# More stop strings are refused: the rest is cut here (`gemini/__init__.py`).
+MAX_STOP: Final = 5
 _MAX_TOP_LOGPROBS: Final = 20
 _SEEDS: Final = 2**31
 _JSON: Final = "application/json"
@@ -37,6 +38,7 @@ def build(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
         ApiError: INVALID_REQUEST for what this model can't carry; INVALID_JSON for what nests too deep.
     """
     refuse_unsupported(request, target)
+    refuse_audio_answer(request)
     if request.n > 1 and request.stream:
         raise ApiError(
             errors.INVALID_REQUEST,
@@ -62,7 +64,7 @@ def _sampling(request: ChatRequest, target: Target) -> Body:
         "topK": request.top_k if request.top_k is not None and request.top_k > 0 else None,
         # A 32-bit number here; the same longer seed still gives the same answer.
         "seed": seed if seed is None or -_SEEDS <= seed < _SEEDS else seed % _SEEDS,
-        "stopSequences": request.stop[:_MAX_STOP] or None,
+        "stopSequences": request.stop[:MAX_STOP] or None,
         "maxOutputTokens": cap_for(request.max_tokens, target),
         "candidateCount": request.n if request.n > 1 else None,
     }

@@ -190,7 +190,7 @@ class GeminiDecoder:
         except ValueError:
             # The last frame of a cut stream may be half a chunk: `_complete` judges by what came before.
             if not frame.is_cut:
-                self._fail(events, "malformed", "a chunk is not JSON")
+                self._fail(events, "malformed", "an event is not JSON")
             return
         if frame.is_error or frame.event == b"error":
             self._fail_as(events, error_fields(chunk))

@@ -3,6 +3,7 @@
 Rules:
 - content may be null, a string, a block, or an array of blocks; an empty text says nothing and is left out;
 - a document is a file part, or text where the client inlined it; a search result is text with its source;
+- thinking that only carries a call's signature is no thinking: it signs the call;
 - blocks of tools that Anthropic ran itself become visible text: the model that reads on must know what was found;
 - files by id are refused: they would be read out of one account that all members share;
 - a block nobody knows stays as it is (``OpaquePart``), to be relayed or refused by name.
@@ -27,6 +28,7 @@ from freetheai.wire.request import (
     ToolCallPart,
     ToolResultPart,
 )
+from freetheai.wire.signature import read_call_tag
 
 Block = dict[str, Any]
 
@@ -55,7 +57,21 @@ def read_content(content: Any, where: str) -> list[Part]:
     parts: list[Part] = []
     for number, item in enumerate(content):
         parts.extend(_read_block(item, f"{where}[{number}]"))
-    return parts
+    return _with_signed_calls(parts)
+
+
+def _with_signed_calls(parts: list[Part]) -> list[Part]:
+    signatures: dict[str, str] = {}
+    kept: list[Part] = []
+    for part in parts:
+        if isinstance(part, ThinkingPart) and (signed := read_call_tag(part.signature)) is not None:
+            signatures[signed[0]] = signed[1]
+        else:
+            kept.append(part)
+    for part in kept if signatures else ():
+        if isinstance(part, ToolCallPart):
+            part.signature = signatures.get(part.call_id, "")
+    return kept
 
 
 def read_system(content: Any, where: str) -> list[TextPart]:

@@ -12,13 +12,13 @@ from freetheai.wire.fold import fold
 from freetheai.wire.formats import Quirks, Stamp
 from freetheai.wire.jsontext import try_loads
 from freetheai.wire.messages.decode import decode_body
-from freetheai.wire.messages.encode import encode_body, full_counts
+from freetheai.wire.messages.encode import encode_body, full_counts, text_block
 from freetheai.wire.messages.mend import HIDDEN_FIELDS, relayed_block, stop_word
 from freetheai.wire.messages.rewrite import needs_translation
 from freetheai.wire.relay import without
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.toolcalls import answer_seed, arguments_object, made_call_id
-from freetheai.wire.translate import estimated_usage
+from freetheai.wire.translate import counted, estimated_usage
 from freetheai.wire.usage import from_messages
 
 
@@ -27,7 +27,7 @@ def relay_body(data: bytes, request: ChatRequest, stamp: Stamp, quirks: Quirks) 
     body = try_loads(data.strip())
     content = body.get("content") if isinstance(body, dict) else None
     if needs_translation(request, quirks) or not isinstance(body, dict) or not isinstance(content, list):
-        return encode_body(fold(decode_body(data, request, quirks)), request, stamp)
+        return encode_body(counted(fold(decode_body(data, request, quirks)), request), request, stamp)
     blocks = _blocks(content, request, stamp, quirks)
     answer_id, word = body.get("id"), body.get("stop_reason")
     has_calls = any(block.get("type") == "tool_use" for block in blocks)
@@ -38,7 +38,7 @@ def relay_body(data: bytes, request: ChatRequest, stamp: Stamp, quirks: Quirks) 
         "type": "message",
         "role": "assistant",
         "model": stamp.model,
-        "content": blocks or [{"type": "text", "text": "", "citations": None}],
+        "content": blocks or [text_block("")],
         "stop_reason": stop_word(word if isinstance(word, str) else "", has_calls=has_calls),
     }
     if from_messages(body.get("usage")) is None:
@@ -56,6 +56,8 @@ def _blocks(content: list[Any], request: ChatRequest, stamp: Stamp, quirks: Quir
             continue
         if block.get("type") == "tool_use":
             block = _call(block, ids, answer_seed(request, stamp.id))
+        elif block.get("type") == "text" and block.get("citations", ()) is None:
+            block = {**block, "citations": []}
         blocks.append(relayed_block(block, stamp.origin))
     return blocks
 

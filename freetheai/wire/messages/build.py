@@ -17,7 +17,15 @@ from freetheai.wire.messages.models import Traits, traits_of
 from freetheai.wire.messages.schema_tool import SCHEMA_TOOL
 from freetheai.wire.messages.thinking import max_tokens_for, thinking_fields, wanted_budget
 from freetheai.wire.messages.write import MessageWriter
-from freetheai.wire.outgoing import CUSTOM_SCHEMA, body_bytes, is_named, offered_tools, refuse_many, tool_description
+from freetheai.wire.outgoing import (
+    CUSTOM_SCHEMA,
+    body_bytes,
+    is_named,
+    offered_tools,
+    refuse_audio_answer,
+    refuse_many,
+    tool_description,
+)
 from freetheai.wire.request import ChatRequest, Tool, ToolCallPart
 from freetheai.wire.turns import refuse_unsupported
 
@@ -33,6 +41,7 @@ def build(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
         ApiError: INVALID_REQUEST for what this model can't carry; INVALID_JSON for what nests too deep.
     """
     refuse_unsupported(request, target)
+    refuse_audio_answer(request)
     refuse_many(request)
     traits = traits_of(target.model)
     writer = MessageWriter(request, target, quirks, traits)

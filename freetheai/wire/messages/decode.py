@@ -87,36 +87,14 @@ class MessagesDecoder(FrameDecoder):
         self._seed = ""
         self._ids: set[str] = set()
 
-    def end(self) -> list[Event]:
-        """The upstream closed: a good end if it gave a stop reason, else ``Failed``."""
-        events: list[Event] = []
-        if self._is_over:
-            return events
-        for frame in self._splitter.end():
-            self._frame(frame, events)
-        if not self._is_over:
-            self.complete(events, is_marked=False)
-        return events
+    def _read(self, value: dict[str, Any], frame: Frame, events: list[Event]) -> None:
+        self.event(value, frame.event.decode("ascii", "replace"), events)
+        if value.get("type") == "content_block_delta" and _key(value) is not None and not self._is_over:
+            self._templates.learn(frame.raw, plain_delta_key(value), value)
 
-    def _frame(self, frame: Frame, events: list[Event]) -> None:
-        if self._is_over:
-            return
-        if frame.data.strip() == b"[DONE]":
-            self.complete(events, is_marked=False)
-            return
-        try:
-            value = loads(frame.data)
-        except ValueError:
-            # The last frame of a cut stream may be half an event: `complete` judges by what came before.
-            if not frame.is_cut:
-                self._fail(events, "malformed", "an event is not JSON")
-            return
-        if frame.is_error or frame.event == b"error":
-            self._fail_as(events, error_fields(value))
-        elif isinstance(value, dict):
-            self.event(value, frame.event.decode("ascii", "replace"), events)
-            if value.get("type") == "content_block_delta" and _key(value) is not None and not self._is_over:
-                self._templates.learn(frame.raw, plain_delta_key(value), value)
+    def _ended(self, events: list[Event], *, is_marked: bool) -> None:
+        del is_marked  # `[DONE]` is no mark of this format
+        self.complete(events, is_marked=False)
 
     def _matched(self, match: TextMatch, events: list[Event]) -> None:
         """A delta like an earlier one; what it belongs to is looked up as for any other."""
@@ -175,6 +153,7 @@ class MessagesDecoder(FrameDecoder):
         content = content if isinstance(content, dict) else {}
         kind = _KINDS.get(_word(content.get("type")) or "text", "")
         self._content_block_stop(value, events)
+        self._drop_unknown()
         block = self._blocks[_key(value)] = _Block(kind)
         if kind == "tool_call":
             self._start_call(block, content, events)
@@ -275,6 +254,12 @@ class MessagesDecoder(FrameDecoder):
         block = self._blocks.pop(_key(value), None)
         if block is not None:
             self._stop(block, events)
+        elif _key(value) is None:
+            self._drop_unknown()
+
+    def _drop_unknown(self) -> None:
+        """A block nobody knows ends where the next one starts: what names it later is a block of its own."""
+        self._blocks = {key: block for key, block in self._blocks.items() if block.kind}
 
     def _stop(self, block: _Block, events: list[Event]) -> None:
         if block.filled:

@@ -8,6 +8,7 @@ Rules:
 - a text block begins with its first text, so that an answer of only calls has none; an answer without any block has
   one of empty text: clients read ``content[0]``;
 - thinking is shown only to clients that asked for it; where its text is omitted the signature still goes out;
+- a call's signature, for which this format has no field, stands before it in thinking without words;
 - a signature is never empty: unsigned thinking carries ``UNSIGNED``, by which we know it when it comes back;
 - ``message_delta`` waits for the counts, which replace the zeros of ``message_start``; ``message_stop`` is last;
 - an error stops the open block, then is one event, then ``[DONE]``; no stop reason is made up for it.
@@ -35,7 +36,7 @@ from freetheai.wire.events import (
 from freetheai.wire.formats import Block, Response, Stamp, ToolCall
 from freetheai.wire.messages.signed import signature_sent
 from freetheai.wire.request import ChatRequest
-from freetheai.wire.signature import tag
+from freetheai.wire.signature import tag, tag_call
 from freetheai.wire.toolcalls import arguments_object, arguments_text, custom_arguments
 from freetheai.wire.usage import to_messages
 
@@ -103,8 +104,22 @@ class MessagesEncoder:
         self._pieces.clear()
         self._is_whole = event.custom
         if event.kind == "tool_call":
+            out += self._call_signature(event)
             out += self._open({"type": "tool_use", "id": event.call_id, "name": event.name, "input": {}})
         return out
+
+    def _call_signature(self, event: BlockStart) -> bytes:
+        if not (event.signature and self._shows_signature):
+            return b""
+        block = _empty_block("thinking")
+        start = {"type": "content_block_start", "index": self._count, "content_block": block}
+        signature = tag_call(self._stamp.origin, event.call_id, event.signature)
+        self._is_open = True
+        return sse(start) + self._signature(signature) + self._close()
+
+    def _signature(self, signature: str) -> bytes:
+        delta = {"type": "signature_delta", "signature": signature}
+        return sse({"type": "content_block_delta", "index": self._count, "delta": delta})
 
     def _block_delta(self, event: BlockDelta) -> bytes:
         kind = self._block.kind
@@ -165,9 +180,7 @@ class MessagesEncoder:
             if not (signature and self._shows_signature):
                 return b""
             out = self._open(_empty_block("thinking"))
-        sent = signature_sent(self._stamp.origin, signature)
-        delta = {"type": "signature_delta", "signature": sent}
-        return out + sse({"type": "content_block_delta", "index": self._count, "delta": delta}) + self._close()
+        return out + self._signature(signature_sent(self._stamp.origin, signature)) + self._close()
 
     def _open(self, block: dict[str, Any]) -> bytes:
         self._is_open = True
@@ -260,31 +273,39 @@ def full_counts(usage: Usage) -> dict[str, Any]:
 
 def encode_body(response: Response, request: ChatRequest, stamp: Stamp) -> bytes:
     """A plain answer of a folded one."""
-    content = [item for block in response.blocks if (item := _whole_block(block, request, stamp)) is not None]
+    content = [item for block in response.blocks for item in _whole_block(block, request, stamp)]
     message = {
         **message_head(stamp),
-        "content": content or [{"type": "text", "text": "", "citations": None}],
+        "content": content or [text_block("")],
         **stop_members(response.reason, response.stop_sequence),
         "usage": full_counts(response.usage or Usage()),
     }
     return dumps(message)
 
 
-def _whole_block(block: Block, request: ChatRequest, stamp: Stamp) -> dict[str, Any] | None:
+def _whole_block(block: Block, request: ChatRequest, stamp: Stamp) -> list[dict[str, Any]]:
     reasoning = request.reasoning
     shows_signature = reasoning.show or reasoning.summary == "omitted"
-    if block.call is not None:
-        return _whole_call(block.call)
+    if (call := block.call) is not None:
+        if not (call.signature and shows_signature):
+            return [_whole_call(call)]
+        signature = tag_call(stamp.origin, call.call_id, call.signature)
+        return [{**_empty_block("thinking"), "signature": signature}, _whole_call(call)]
     if block.kind == "thinking":
         text = block.text if reasoning.show else ""
         if not text and not (block.signature and shows_signature):
-            return None
-        return {"type": "thinking", "thinking": text, "signature": signature_sent(stamp.origin, block.signature)}
+            return []
+        return [{"type": "thinking", "thinking": text, "signature": signature_sent(stamp.origin, block.signature)}]
     if block.kind == "redacted":
         data = tag(stamp.origin, block.text)
-        return {"type": "redacted_thinking", "data": data} if data and shows_signature else None
+        return [{"type": "redacted_thinking", "data": data}] if data and shows_signature else []
     text = _media_marker(block.media_type) if block.kind == "media" else block.text
-    return {"type": "text", "text": text, "citations": None} if text else None
+    return [text_block(text)] if text else []
+
+
+def text_block(text: str) -> dict[str, Any]:
+    """A text block. Strict clients want ``citations``; the AI SDK takes a list or nothing at all, and no null."""
+    return {"type": "text", "text": text, "citations": []}
 
 
 def _whole_call(call: ToolCall) -> dict[str, Any]:

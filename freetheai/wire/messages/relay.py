@@ -104,6 +104,8 @@ class MessagesRelay(FrameRelay):
         if frame.is_error or frame.event == b"error":
             self._fail_as(error_fields(value))
             return
+        if isinstance(value, list) and (fields := error_fields(value)):
+            self._fail_as(fields)
         if not isinstance(value, dict):
             return
         kind = value.get("type")
@@ -113,8 +115,7 @@ class MessagesRelay(FrameRelay):
                 data = orjson.dumps(value)
             event = b"event: content_block_delta\ndata: " + data + b"\n\n"
             out.append(event)
-            piece = (value["delta"]["type"], plain_delta_key(value))
-            self._templates.learn(frame.raw, piece[1], (value["index"], piece), event)
+            self._templates.learn(frame.raw, plain_delta_key(value), self._open, event)
             return
         if not isinstance(kind, str):
             kind = frame.event.decode("ascii", "replace")
@@ -129,14 +130,17 @@ class MessagesRelay(FrameRelay):
             out.append(written(value, data))
 
     def _matched(self, match: TextMatch, data: bytes, blank: bytes) -> bytes:
-        del data, blank
+        """A piece of the block that is still open, like an earlier one that passed."""
         template, quoted, text, _ = match
-        index, piece = template.owner
         block = self._open
-        if block is None or block.index != index or block.upstream_index != index or PIECES.get(block.kind) != piece:
+        if block is None or template.owner is not block:
             return b""
-        self._note(block, piece[0], text)
-        return template.new_head + quoted + template.new_tail
+        if template.key == "partial_json":
+            self._note(block, "input_json_delta", text)
+        elif text:
+            self.has_output = True
+            self.output_chars += len(text)
+        return data + blank if template.is_same else template.new_head + quoted + template.new_tail
 
     def _passes(self, value: Value) -> bool:
         """Whether a delta is one more piece of the open block, in order; it is noted then. Nearly all events are."""
@@ -176,8 +180,7 @@ class MessagesRelay(FrameRelay):
         if self._has_started:
             out.append(written(value, data) if value.keys() == {"type"} else PING)
 
-    def _error_event(self, value: Value, data: bytes, out: list[bytes]) -> None:
-        del data, out
+    def _error_event(self, value: Value, _data: bytes, _out: list[bytes]) -> None:
         self._fail_as(error_fields(value))
 
     def _block_event(self, value: Value, data: bytes, out: list[bytes]) -> None:
@@ -238,8 +241,7 @@ class MessagesRelay(FrameRelay):
     def _start(self, value: Value, data: bytes, index: int, out: list[bytes]) -> None:
         content = value.get("content_block")
         content = content if isinstance(content, dict) else {}
-        kind = content.get("type")
-        kind = kind if isinstance(kind, str) else "text"
+        kind = kind if isinstance(kind := content.get("type"), str) else "text"
         self._hidden.pop(index, None)
         self._closed_calls.discard(index)
         is_empty = kind == "redacted_thinking" and not (isinstance(content.get("data"), str) and content["data"])

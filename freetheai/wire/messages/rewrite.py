@@ -28,7 +28,7 @@ from freetheai.wire.messages.thinking import (
     wanted_budget,
 )
 from freetheai.wire.messages.write import MessageWriter, with_ends
-from freetheai.wire.outgoing import body_bytes
+from freetheai.wire.outgoing import body_bytes, has_blank_stop
 from freetheai.wire.request import ChatRequest, ImagePart, ToolResultPart
 from freetheai.wire.turns import is_paired, refuse_unsupported
 
@@ -108,7 +108,9 @@ def _full(request: ChatRequest, target: Target, quirks: Quirks, traits: Traits) 
         writer = MessageWriter(request, target, quirks, traits)
         body["system"] = writer.system()
         body["messages"] = writer.messages()
-    for name in ("tools", "system"):
+    if has_blank_stop(request):
+        body["stop_sequences"] = [text for text in request.stop if text.strip()]
+    for name in ("tools", "system", "stop_sequences"):
         if not body.get(name):
             body.pop(name, None)
     if "tools" not in body:

@@ -14,7 +14,7 @@ from freetheai.wire.responses.encode import ResponsesEncoder, encode_body
 from freetheai.wire.responses.parse import parse, parse_object
 from freetheai.wire.responses.relay import ResponsesRelay
 from freetheai.wire.responses.rewrite import needs_translation, rewrite
-from freetheai.wire.stops import StopDecoder
+from freetheai.wire.stops import StopDecoder, cut_answer
 from freetheai.wire.translate import Translation
 
 # Reads a parsed body that came on another route (Cursor posts such bodies to the chat route).
@@ -37,7 +37,7 @@ def decoder(request: ChatRequest, quirks: Quirks) -> StreamDecoder:
 def decode_body(data: bytes, request: ChatRequest, quirks: Quirks) -> list[Event]:
     """Read a plain answer, cut at stop strings as its stream would be."""
     events = read_body(data, request, quirks)
-    return StopDecoder(ResponsesDecoder(request, quirks), request.stop).cut(events) if request.stop else events
+    return cut_answer(events, request.stop) if request.stop else events
 
 
 CLIENT = ClientFormat(

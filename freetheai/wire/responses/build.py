@@ -10,13 +10,12 @@ Rules:
 
 from typing import Any, Final
 
-import orjson
-
 from freetheai import errors
 from freetheai.errors import ApiError
 from freetheai.wire import effort
 from freetheai.wire.formats import Quirks, Target
 from freetheai.wire.jsontext import dumps_text
+from freetheai.wire.outgoing import body_bytes, offered_tools, refuse_audio_answer
 from freetheai.wire.request import ChatRequest, Tool, ToolChoice
 from freetheai.wire.responses.write import write_input
 from freetheai.wire.toolcalls import CUSTOM_INPUT, flat_name, sent_name, tool_sent_name
@@ -38,6 +37,7 @@ def build(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
         ApiError: INVALID_REQUEST for what this model can't carry; INVALID_JSON for what nests too deep.
     """
     refuse_unsupported(request, target)
+    refuse_audio_answer(request)
     refuse_unknown(request)
     if request.n > 1:
         raise ApiError(errors.INVALID_REQUEST, "n greater than 1 is not supported for this model: ask n times")
@@ -56,22 +56,7 @@ def build(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
         body["include"] = include
     if request.stream:
         body["stream"] = True
-    return write_body(body, quirks)
-
-
-def write_body(body: Json, quirks: Quirks) -> bytes:
-    """The body as JSON, with the provider's own fields under it and without those it refuses.
-
-    Raises:
-        ApiError: INVALID_JSON: it nests deeper than can be written.
-    """
-    body = {**quirks.extra_body, **body}
-    for name in quirks.drop_fields:
-        body.pop(name, None)
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        raise ApiError(errors.INVALID_JSON, f"{errors.INVALID_JSON.text}: nested too deep") from None
+    return body_bytes(body, quirks)
 
 
 def output_cap(max_tokens: int | None, target: Target) -> int | None:
@@ -81,22 +66,6 @@ def output_cap(max_tokens: int | None, target: Target) -> int | None:
     if target.max_output_tokens is not None:
         max_tokens = min(max_tokens, target.max_output_tokens)
     return max(max_tokens, MIN_OUTPUT_TOKENS)
-
-
-def check_tool_choice(request: ChatRequest) -> None:
-    """Make sure that a tool the model must call is one that it gets.
-
-    Raises:
-        ApiError: INVALID_REQUEST.
-    """
-    choice = request.tool_choice
-    if choice is None or choice.mode != "named":
-        return
-    if not any(choice.names[0] in names_of(tool) for tool in request.tools):
-        raise ApiError(
-            errors.INVALID_REQUEST,
-            f"tool_choice names the tool {choice.names[0]!r}, which is not among the tools this model can be given",
-        )
 
 
 def names_of(tool: Tool) -> tuple[str, str]:
@@ -164,7 +133,7 @@ def _text(request: ChatRequest) -> Json:
 
 
 def _tools(request: ChatRequest, quirks: Quirks) -> Json:
-    check_tool_choice(request)
+    offered_tools(request)
     choice = request.tool_choice
     tools = request.tools
     if choice is not None and choice.mode == "allowed":

@@ -89,38 +89,21 @@ class ResponsesDecoder(FrameDecoder):
             "response.cancelled": self._end_event,
         }
 
-    def end(self) -> list[Event]:
-        """The upstream closed: ``Failed``, unless what waited was the end."""
-        events: list[Event] = []
-        if self._is_over:
-            return events
-        for frame in self._splitter.end():
-            self._frame(frame, events)
-        self._fail(events, "cut", "the stream ended without response.completed")
-        return events
+    def _read(self, value: Json, frame: Frame, events: list[Event]) -> None:
+        self.event(value, frame.event.decode("ascii", "replace"), events)
+        if not self._is_over and is_plain_delta(value) and (known := self._by_index.get(value["output_index"])):
+            place = (_DELTAS[value["type"]], part_index(value))
+            self._templates.learn(frame.raw, "delta", (value, known, place))
 
-    def _frame(self, frame: Frame, events: list[Event]) -> None:
-        if self._is_over:
-            return
-        if frame.data.strip() == b"[DONE]":
-            self._fail(events, "cut", "the stream ended without response.completed")
-            return
-        try:
-            event = loads(frame.data)
-        except ValueError:
-            # The last frame of a cut stream may be half an event: `end` says so.
-            if not frame.is_cut:
-                self._fail(events, "malformed", "an event is not JSON")
-            return
-        if frame.is_error or frame.event == b"error" or (isinstance(event, dict) and is_error_event(event)):
-            self._fail_as(events, event_error(event))
-        elif isinstance(event, dict):
-            self.event(event, frame.event.decode("ascii", "replace"), events)
-            if not self._is_over and is_plain_delta(event) and (known := self._by_index.get(event["output_index"])):
-                place = (_DELTAS[event["type"]], part_index(event))
-                self._templates.learn(frame.raw, "delta", (event, known, place))
-        elif isinstance(event, list) and (fields := error_fields(event)):
-            self._fail_as(events, fields)
+    def _ended(self, events: list[Event], *, is_marked: bool) -> None:
+        del is_marked  # `[DONE]` is no mark of this format
+        self._fail(events, "cut", "the stream ended without response.completed")
+
+    def _is_error(self, value: Any) -> bool:
+        return isinstance(value, dict) and is_error_event(value)
+
+    def _error_fields(self, value: Any) -> ErrorFields:
+        return event_error(value)
 
     def _matched(self, match: TextMatch, events: list[Event]) -> None:
         """A delta like an earlier one; what it belongs to is looked up as for any other."""

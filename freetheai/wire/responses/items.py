@@ -147,9 +147,12 @@ class InputReader:
             self._assistant(part)
 
     def _sign_call(self, call_id: str, tagged: str) -> None:
-        for part in self.turns[-1].parts if self.turns else ():
-            if isinstance(part, ToolCallPart) and part.call_id == call_id:
-                part.signature = tagged
+        # The newest call of that id, also where its output came before this.
+        for turn in reversed(self.turns):
+            for part in turn.parts:
+                if isinstance(part, ToolCallPart) and part.call_id == call_id:
+                    part.signature = tagged
+                    return
 
     def _call(self, item: dict[str, Any], where: str) -> None:
         name = word(item.get("name"))
@@ -187,7 +190,8 @@ class InputReader:
         del item
         raise ApiError(
             errors.INVALID_REQUEST,
-            f"{where}: item_reference is not supported, nothing is stored here; send the whole input",
+            f"{where}: item_reference is not supported, nothing is stored here; send the whole input"
+            " (in your client, set `store` to false)",
         )
 
 

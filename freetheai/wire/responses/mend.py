@@ -93,6 +93,10 @@ class PartState:
         """The text as its ``done`` event tells it: what the pieces said, `{}` for arguments without any."""
         return self.text() or ("{}" if self.channel is ARGUMENTS else "")
 
+    def is_nothing(self, text: str) -> bool:
+        """Whether ``text`` adds nothing: white space before any argument, which its end would tell as `{}`."""
+        return not text or (self.channel is ARGUMENTS and not self.pieces and not text.strip())
+
     @property
     def member(self) -> str:
         """The member of the item that holds it."""

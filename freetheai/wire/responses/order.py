@@ -87,7 +87,11 @@ class ItemRelay(FrameRelay):
         item = ItemState(index, item_id, kind, head, _word(given.get("id")) or _word(given.get("call_id")))
         self._items.append(item)
         upstream_index = index_of(event)
-        self._by_index[upstream_index if upstream_index >= 0 else index] = item
+        place = upstream_index if upstream_index >= 0 else index
+        if place in self._by_index:
+            # Its pieces look like those of the item that was there before.
+            self._templates.forget()
+        self._by_index[place] = item
         self._nameless.discard(upstream_index)
         if kind in CALL_KINDS:
             self.has_output = True
@@ -166,7 +170,7 @@ class ItemRelay(FrameRelay):
         if part.is_told:
             return
         part.is_told = True
-        if text and not part.pieces:
+        if not part.is_nothing(text) and not part.pieces:
             self._whole_delta(item, part, text, out)
         channel = part.channel
         told = {**item.place(part), channel.member: part.whole()}

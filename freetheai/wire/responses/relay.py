@@ -36,7 +36,7 @@ from freetheai.wire.responses.objects import Json, failed
 from freetheai.wire.responses.order import ItemRelay, index_of, is_same
 from freetheai.wire.responses.parts import word
 from freetheai.wire.sse import Frame
-from freetheai.wire.template import TextMatch
+from freetheai.wire.template import TextMatch, renumbered
 from freetheai.wire.translate import estimated_usage
 from freetheai.wire.usage import from_responses, to_responses
 
@@ -74,14 +74,19 @@ class ResponsesRelay(ItemRelay):
 
     def _matched(self, match: TextMatch, data: bytes, blank: bytes) -> bytes:
         """A delta like an earlier one of a part that is still open, with our number."""
-        (index, item, part), text, number = match[0].owner, match[2], match[3]
-        if number is None or item.done is not None or part.is_told or self._by_index.get(index) is not item:
+        template, _, text, came = match
+        item, part = template.owner
+        if came < 0 or part.is_told or item.done is not None:
             return b""
-        self._take(part, text)
-        start, stop = number
-        wanted = b"%d" % self._sequence
-        self._sequence += 1
-        return data + blank if data[start:stop] == wanted else data[:start] + wanted + data[stop:] + blank
+        if text:
+            part.pieces.append(text)
+            self.has_output = True
+            self.output_chars += len(text)
+        wanted = self._sequence
+        self._sequence = wanted + 1
+        if came != wanted:
+            data = renumbered(template, data, came, wanted)
+        return data + blank if blank else data
 
     def _frame(self, frame: Frame, out: list[bytes]) -> None:
         if frame.data.strip() == b"[DONE]":
@@ -177,7 +182,7 @@ class ResponsesRelay(ItemRelay):
                 self._fail("malformed", "an item went on after it was done")
             return
         part = self._part(item, channel, event, out)
-        if part is None or part.is_told:
+        if part is None or part.is_told or (text and part.is_nothing(text)):
             return
         self._take(part, text)
         changes = item.place(part)
@@ -185,7 +190,7 @@ class ResponsesRelay(ItemRelay):
             changes["logprobs"] = []
         index = index_of(event)
         if self._pass(event, frame, out, changes) and index >= 0:
-            self._templates.learn(frame.raw, "delta", (index, item, part))
+            self._templates.learn(frame.raw, "delta", (item, part))
 
     def _text_done(self, event: Json, frame: Frame, out: list[bytes]) -> None:
         channel = self._wholes[event["type"]]
@@ -196,7 +201,7 @@ class ResponsesRelay(ItemRelay):
         part = self._part(item, channel, event, out)
         if part is None or part.is_told:
             return
-        if isinstance(text, str) and text and not part.pieces:
+        if isinstance(text, str) and not part.is_nothing(text) and not part.pieces:
             self._whole_delta(item, part, text, out)
         part.is_told = True
         changes = {**item.place(part), channel.member: part.whole()}

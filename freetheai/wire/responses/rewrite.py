@@ -11,14 +11,13 @@ Rules:
 from typing import Any, Final
 
 from freetheai.wire.formats import Quirks, Target
+from freetheai.wire.outgoing import body_bytes, offered_tools
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.responses.build import (
     build,
-    check_tool_choice,
     output_cap,
     reasoning_fields,
     takes_effort,
-    write_body,
 )
 from freetheai.wire.responses.write import sent_call_id, write_input
 from freetheai.wire.signature import untag
@@ -103,7 +102,7 @@ def rewrite(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
         body["stream"] = True
     if (cap := output_cap(request.max_tokens, target)) is not None:
         body["max_output_tokens"] = cap
-    return write_body(body, quirks)
+    return body_bytes(body, quirks)
 
 
 def _item(item: Json, target: Target, quirks: Quirks) -> Json | None:
@@ -134,7 +133,7 @@ def _set_tools(body: Json, request: ChatRequest, quirks: Quirks) -> None:
             body.pop(name, None)
         return
     if not request.hosted_tools:
-        check_tool_choice(request)
+        offered_tools(request)
     if not quirks.parallel_tool_calls:
         body.pop("parallel_tool_calls", None)
 

@@ -1,0 +1,8 @@
+{
+  "error": {
+    "message": "human readable message",
+    "type": "machine_readable_type",
+    "code": "machine_readable_type",
+    "param": null
+  }
+}

@@ -1,0 +1,1 @@
+export {{ key_variable }}="fta_your_key_here"

@@ -1,0 +1,3 @@
+data: {"error":{"message":"…","type":"provider_error","code":"provider_error","param":null}}
+
+data: [DONE]

@@ -1,0 +1,45 @@
+"""What tests of staff commands share: someone who is staff, a command sent past the client, and the audit."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pymongo
+
+from discord_server.control import Answer, DiscordServer, Person
+from discord_server.interactions import COMMAND
+from support.program import Program
+
+
+def add_staff(server: DiscordServer, name: str = "mod") -> Person:
+    """A member with the staff role."""
+    return server.add_member(name, roles=["staff"])
+
+
+def send_hidden(person: Person, shown_to: Person, command: str, **options: Any) -> Answer:
+    """``person`` uses a command that their client hides, as a script would; ``shown_to`` sees it."""
+    return person._interact(COMMAND, lambda: shown_to._command_data(command, options))
+
+
+def said(person: Person, command: str, **options: Any) -> str:
+    """What ``person`` reads in the end; that nobody else reads it is asserted."""
+    answer = person.command(command, **options)
+    assert answer.ephemeral, command
+    return str(answer.result().content)
+
+
+def audit_of(program: Program, target: str) -> list[dict[str, Any]]:
+    """The audit's rows of one target, the oldest first."""
+    section = program.sections["mongodb"]
+    with pymongo.MongoClient[dict[str, Any]](str(section["url"])) as client:
+        found = client[str(section["database"])]["audit"].find({"target": target}, {"_id": 0}).sort("_id", 1)
+        return list(found)
+
+
+def wait_until(holds: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+    """What ``holds`` returns once it is true of anything."""
+    deadline_s = time.monotonic() + timeout_s
+    while not (found := holds()):
+        assert time.monotonic() < deadline_s, "never became true"
+        time.sleep(0.03)
+    return found
