@@ -9,6 +9,7 @@ Rules:
 - what never changes is set once for a handle; a call sets its URL, headers, body, method and connect time-out;
 - a handle that goes back to the pool holds nothing of its last call;
 - an idle connection may be dead: libcurl then repeats the request by itself on a new one, if not a byte had come back.
+  It gives up after five such connections; then the call is made once more, on one of its own.
 """
 
 import asyncio
@@ -43,12 +44,13 @@ _HEADERS: Final = ["Expect:", "Accept-Encoding: identity"]
 class _Handle:
     """A prepared libcurl handle and the transfer it works for."""
 
-    __slots__ = ("curl", "has_own_method", "has_pieces", "transfer")
+    __slots__ = ("curl", "has_own_method", "has_pieces", "is_fresh", "transfer")
 
     def __init__(self, ca_file: str) -> None:
         self.transfer: Transfer | None = None
         self.has_pieces = False
         self.has_own_method = False
+        self.is_fresh = False
         self.curl = curl = pycurl.Curl()
         for option, value in _constant_options(ca_file):
             curl.setopt(option, value)
@@ -72,6 +74,11 @@ class _Handle:
             curl.setopt(pycurl.CUSTOMREQUEST, call.method)
             self.has_own_method = True
 
+    def make_fresh(self) -> None:
+        """Let the call make a connection of its own."""
+        self.is_fresh = True
+        self.curl.setopt(pycurl.FRESH_CONNECT, 1)
+
     def clear(self) -> None:
         """Let go of the call: its body may be megabytes of someone's prompt."""
         self.transfer = None
@@ -79,6 +86,9 @@ class _Handle:
         if self.has_own_method:
             self.curl.unsetopt(pycurl.CUSTOMREQUEST)
             self.has_own_method = False
+        if self.is_fresh:
+            self.curl.setopt(pycurl.FRESH_CONNECT, 0)
+            self.is_fresh = False
 
     def _prepare_pieces(self, pieces: Sequence[bytes]) -> None:
         """Have the body asked for. A handle that has had POSTFIELDS once can't (pycurl unsets it not): never reused."""
@@ -182,8 +192,15 @@ class _CurlDriver(CurlAsyncHTTPClient):
             self._process_queue()
 
     def _finish(self, curl: Any, curl_error: int | None = None, curl_message: str | None = None) -> None:
-        transfer = self.handles[curl].transfer
+        handle = self.handles[curl]
+        transfer = handle.transfer
         if transfer is not None:
+            if curl_error == pycurl.E_SEND_ERROR and not (handle.is_fresh or handle.has_pieces or transfer.has_heard):
+                # Only dead connections of the pool were tried: nothing was sent that anyone could have read.
+                self._multi.remove_handle(curl)
+                handle.make_fresh()
+                self._multi.add_handle(curl)
+                return
             transfer.finish_by_curl(curl_error or 0, curl_message or "")
 
     def _process_queue(self) -> None:

@@ -177,6 +177,11 @@ class Transfer:
         self._mark()
         return None
 
+    @property
+    def has_heard(self) -> bool:
+        """Whether a byte of an answer has come."""
+        return self._head is not None or bool(self._head_lines) or bool(self._chunks)
+
     def flush(self) -> None:
         """Once libcurl has returned: publish the head, deliver what is queued."""
         self._is_marked = False

@@ -92,8 +92,9 @@ async def test_no_connection_is_refused(url):
         await client.fetch(post(provider.url), 100)
         asyncio.get_running_loop().call_later(0.05, lambda: provider.connections[-1].transport.abort())
         end = (await client.fetch(post(url.replace("PROVIDER", provider.url.removeprefix("http://"))), 100)).end
-    assert end.kind == "failed"
-    assert (end.failure.kind, end.failure.phase) == ("refused", "connect")
+    assert (end.kind, end.failure.phase) == ("failed", "connect")
+    # Where there is no name server, asking one takes longer than a connection may.
+    assert end.failure.kind == "refused" or ("invalid" in url and end.failure.kind == "timeout")
 
 
 def hurried(**seconds: float) -> CallTimeouts:
@@ -262,3 +263,19 @@ async def test_closing_the_client_ends_what_runs():
         assert end.kind == "aborted"
         await provider.wait_closed(1)
         client.close()
+
+
+@on_loop
+async def test_many_heads_cut_at_once_don_t_spoil_the_next_call():
+    """libcurl takes a head that was cut for an answer's good end, and would use those dead connections again."""
+    async with client_and_provider() as (client, provider):
+        provider.script = [raw(b"HTTP/1.1 200 OK\r\nA: b\r\n")] * 12 + [PLAIN]
+        cut = [client.start(post(provider.url)) for _ in range(12)]
+        ends = await asyncio.gather(*(transfer.head() for transfer in cut))
+        assert {end.failure.kind for end in ends} == {"cut"}
+        with client.start(post(provider.url)) as transfer:
+            head = await transfer.head()
+            assert isinstance(head, ResponseHead), head
+            body, end = await transfer.collect(10**6)
+        assert (end.kind, body) == ("complete", PLAIN.body())
+        assert provider.request_count == 13
