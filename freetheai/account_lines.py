@@ -189,6 +189,7 @@ _USER: Final[Mapping[str, _Take]] = {
     "overrides": _object(dict.fromkeys(sorted(Overrides.__optional_keys__), _number(1)), is_whole=False),
     "created_at": _time,
     "updated_at": _time,
+    "invites_counted": _number(0),
     "signup": _object(
         {
             "use_case": _text(_MAX_TEXT_CHARS, is_line=False),
@@ -207,7 +208,7 @@ _KEY: Final[Mapping[str, _Take]] = {
     "revoked_reason": _text(MAX_REASON_CHARS),
 }
 _FIELDS: Final[Mapping[Kind, Mapping[str, _Take]]] = {"user": _USER, "key": _KEY}
-_OPTIONAL: Final = frozenset(("signup", "updated_at"))
+_OPTIONAL: Final = frozenset(("signup", "updated_at", "invites_counted"))
 _DEFAULTS: Final[Mapping[str, Callable[[], Any]]] = {
     "name": str,
     "roles": list,

@@ -272,7 +272,6 @@ def test_connections_to_a_provider_are_used_again(program: Program, upstream: Sc
     assert len(used) <= 2
 
 
-@pytest.mark.slow
 def test_a_slow_start_gets_its_head_and_keep_alives(program: Program, upstream: ScriptedUpstream, key: str) -> None:
     # The provider keeps its connection alive with comments, so its own idle time-out does not end it.
     comments = [step for _ in range(12) for step in (b": working\n\n", Delay(1.0))]
@@ -286,7 +285,6 @@ def test_a_slow_start_gets_its_head_and_keep_alives(program: Program, upstream: 
     check_chat(body)
 
 
-@pytest.mark.slow
 def test_a_failure_after_the_head_went_out_alone_is_an_event(
     program: Program, upstream: ScriptedUpstream, key: str
 ) -> None:

@@ -4,7 +4,20 @@ import asyncio
 
 import pytest
 
-from fakes.upstream import Cut, CutAfter, Delay, Fast, Gate, Reply, Reset, ShortError, Silent, chat_body, chat_stream
+from fakes.upstream import (
+    Cut,
+    CutAfter,
+    Delay,
+    Fast,
+    Gate,
+    Reply,
+    Reset,
+    ScriptedUpstream,
+    ShortError,
+    Silent,
+    chat_body,
+    chat_stream,
+)
 from freetheai.errors import PROVIDER_UNAVAILABLE, ApiError
 from freetheai.upstream import CallTimeouts, ResponseHead, UpstreamEnd
 from support.on_loop import on_loop
@@ -74,6 +87,15 @@ async def test_a_close_ends_an_answer_that_promised_no_length():
     assert (answer.end.kind, answer.body) == ("complete", STREAM.body())
 
 
+async def _hang_up_on_the_next(provider: ScriptedUpstream) -> None:
+    count = len(provider.connections)
+    for _ in range(1000):
+        if len(provider.connections) > count:
+            provider.connections[-1].transport.abort()
+            return
+        await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -90,8 +112,9 @@ async def test_no_connection_is_refused(url):
         provider.script = [raw(b"HTTP/1.1 400 what\r\n\r\n")]
         # A good call first: what its handle remembers must not count for the next one.
         await client.fetch(post(provider.url), 100)
-        asyncio.get_running_loop().call_later(0.05, lambda: provider.connections[-1].transport.abort())
+        hang_up = asyncio.ensure_future(_hang_up_on_the_next(provider))
         end = (await client.fetch(post(url.replace("PROVIDER", provider.url.removeprefix("http://"))), 100)).end
+        hang_up.cancel()
     assert (end.kind, end.failure.phase) == ("failed", "connect")
     # Where there is no name server, asking one takes longer than a connection may.
     assert end.failure.kind == "refused" or ("invalid" in url and end.failure.kind == "timeout")
