@@ -273,7 +273,7 @@ HEADERS: Final[dict[str, str]] = {
     "X-DailyLimit-Limit": "Successful requests in a UTC day.",
     "X-DailyLimit-Remaining": "How many of them are left after this one.",
     "X-DailyLimit-Reset": "Seconds until 00:00 UTC.",
-    "x-should-retry": "false: trying again soon is hopeless (a day's cap, a quota window, more than a minute).",
+    "x-should-retry": "false: trying again is hopeless for now (day's cap, quota window, wrong key, over a minute).",
     "X-Request-Id": "This request's id; quote it in support.",
     "Request-Id": "The same, on /v1/messages, where Anthropic's clients look for it.",
 }

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import psutil
@@ -89,6 +90,10 @@ def stray(tmp_path):
         [program, "--port", "0", "--unixsocket", str(folder / "s"), "--dir", str(folder), "--appendonly", "yes"],
         stdout=subprocess.DEVNULL,
     )
+    # Until it listens it may be writing its title, which is its command line.
+    deadline_s = time.monotonic() + 20
+    while not (folder / "s").exists() and time.monotonic() < deadline_s:
+        time.sleep(0.02)
     yield process
     process.kill()
     process.wait()
