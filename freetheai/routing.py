@@ -9,6 +9,8 @@ Rules:
 - a fallback the member may not use, that is switched off, or that can't carry this request, is passed over.
 """
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

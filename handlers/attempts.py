@@ -8,6 +8,8 @@ Rules:
   for it, so its 400 is none of theirs.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Awaitable, Callable, Container
 from typing import Final, TypeVar

@@ -1,5 +1,7 @@
 """A plain answer: gathered whole, judged, translated or relayed, and sent as one JSON body."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Final
 
 from freetheai.routing import Attempt
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 
 
-async def answer_plain(handler: "GenerationHandler", exchange: Exchange) -> None:
+async def answer_plain(handler: GenerationHandler, exchange: Exchange) -> None:
     """Answer, settled before the client sees it; raises ``ApiError`` when no attempt did."""
     result: BodyResult | None = None
 

@@ -6,6 +6,8 @@ Rules:
 - the end marker is written after the settlement, and only once the client has taken all that came before.
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from freetheai.errors import ApiError
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 class StreamAnswer:
     """The streamed answer of one request."""
 
-    def __init__(self, handler: "GenerationHandler", exchange: Exchange) -> None:
+    def __init__(self, handler: GenerationHandler, exchange: Exchange) -> None:
         timeouts = handler.services.settings.timeouts
         self.client = ClientStream(
             handler,
