@@ -5,7 +5,6 @@ model generates, a ``MediaAdapter`` for speech, transcriptions, images and video
 """
 
 from importlib import import_module
-from importlib.util import find_spec
 
 from adapters.base import Adapter
 from adapters.media import MediaAdapter
@@ -45,8 +44,3 @@ def find(family: str, format_name: str) -> Adapter | MediaAdapter:
     if not isinstance(adapter, Adapter | MediaAdapter):
         raise TypeError(f"adapters.{family}.{format_name}.ADAPTER is not an Adapter")
     return adapter
-
-
-def is_present(family: str, format_name: str) -> bool:
-    """Whether the module can be imported at all: what the self-check of a build asks."""
-    return find_spec(f"adapters.{family}.{format_name}") is not None

@@ -14,7 +14,7 @@ Rules:
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from adapters.base import NO_CODES, AuthStyle, CodeTable, Speaks, anywhere
 from adapters.deferral import Deferral
@@ -24,7 +24,6 @@ from freetheai.wire.media import MediaStream as MediaStream
 from freetheai.wire.multipart import FormPart
 
 MediaFormat = Literal["speech", "transcriptions", "images", "videos"]
-MEDIA_FORMATS: Final = ("speech", "transcriptions", "images", "videos")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -99,7 +99,6 @@ class Gateway:
         self._report = report
         self._stack = AsyncExitStack()
         self._tasks = TaskGroup()
-        self._embedded: EmbeddedServices | None = None
         self._sharing: WindowSharing | None = None
         self._door: Door | None = None
         self._local_provider: dict[str, ProviderSettings] = {}
@@ -193,7 +192,6 @@ class Gateway:
         embedded = EmbeddedServices(settings.server.data_dir, wanted, self._report)
         addresses = await embedded.start()
         self._stack.push_async_callback(embedded.stop)
-        self._embedded = embedded
         return addresses
 
     def _wants_model(self) -> bool:

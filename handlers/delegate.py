@@ -11,7 +11,7 @@ Rules:
 """
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from tornado.httputil import (
     HTTPConnection,
@@ -30,8 +30,6 @@ from handlers.early import FREE_BYTES, Place
 if TYPE_CHECKING:
     from handlers.connections import Connections
     from handlers.routes import GatewayApplication
-
-_NO_TRANSFORMS: Final[list[Any]] = []
 
 
 class RequestDelegate(HTTPMessageDelegate):

@@ -146,7 +146,7 @@ class GatewayApplication(Application):
     ) -> HTTPMessageDelegate:
         """Choose the handler (Tornado's hook)."""
         del kwargs
-        handler, args = resolve(request.method or "", request.path)
+        handler, args = self.choose(request)
         delegate = self.get_handler_delegate(
             request, handler, {"services": self._services}, path_args=[arg.encode() for arg in args]
         )

@@ -10,7 +10,7 @@ from freetheai.bot.forms import Answers, Form, Question, text_of
 from freetheai.bot.person import Person
 from freetheai.bot.replies import Reply, when
 from freetheai.bot.services import BotServices
-from freetheai.bot.texts import NO_ACCOUNT, NO_KEY, paused_text
+from freetheai.bot.texts import refusal_text
 
 if TYPE_CHECKING:
     from freetheai.bot.client import Bot
@@ -61,11 +61,9 @@ async def _submit(services: BotServices, person: Person, answers: Answers) -> Re
 
 
 def _refusal(refused: NoAccount | NoKey | NotYourKey | Paused) -> Reply:
-    if isinstance(refused, Paused):
-        return Reply(paused_text(str(refused)))
     if isinstance(refused, NotYourKey):
         return Reply(_NOT_YOURS, may_retry=True)
-    return Reply(NO_KEY if isinstance(refused, NoKey) else NO_ACCOUNT)
+    return Reply(refusal_text(refused))
 
 
 def _done(services: BotServices, made: CheckIn) -> Reply:

@@ -9,7 +9,7 @@ from freetheai.bot.forms import Answers, Form, Question, text_of
 from freetheai.bot.person import Person
 from freetheai.bot.replies import Reply
 from freetheai.bot.services import BotServices
-from freetheai.bot.texts import NO_ACCOUNT, new_key_text, paused_text
+from freetheai.bot.texts import new_key_text, refusal_text
 from freetheai.written_text import what_is_wrong
 
 if TYPE_CHECKING:
@@ -45,10 +45,8 @@ def install(bot: "Bot") -> None:
 async def _may_open(services: BotServices, person: Person) -> Reply | None:
     try:
         await services.members.may_reset_key(person.user_id)
-    except NoAccount:
-        return Reply(NO_ACCOUNT)
-    except Paused as refused:
-        return Reply(paused_text(str(refused)))
+    except (NoAccount, Paused) as refused:
+        return Reply(refusal_text(refused))
     return None
 
 
@@ -62,10 +60,8 @@ async def _submit(services: BotServices, person: Person, answers: Answers) -> Re
         issued = await services.members.reset_key(person.user_id, reason=text_of(answers, "reason"))
     except HasKey:
         return Reply(_OTHER_FORM)
-    except NoAccount:
-        return Reply(NO_ACCOUNT)
-    except Paused as refused:
-        return Reply(paused_text(str(refused)))
+    except (NoAccount, Paused) as refused:
+        return Reply(refusal_text(refused))
     return Reply(
         f"{new_key_text(services, issued)}\n\nThe old key no longer works anywhere. Your history, limits, check-in and"
         " streak are as they were."

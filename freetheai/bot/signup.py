@@ -9,7 +9,7 @@ from freetheai.bot.forms import Answers, Form, Question, text_of
 from freetheai.bot.person import Person
 from freetheai.bot.replies import Reply
 from freetheai.bot.services import BotServices
-from freetheai.bot.texts import new_key_text, paused_text
+from freetheai.bot.texts import new_key_text, refusal_text
 from freetheai.written_text import what_is_wrong
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ async def _may_open(services: BotServices, person: Person) -> Reply | None:
     except HasKey:
         return Reply(_HAS_KEY)
     except Paused as refused:
-        return Reply(paused_text(str(refused)))
+        return Reply(refusal_text(refused))
     return None
 
 
@@ -79,5 +79,5 @@ async def _submit(services: BotServices, person: Person, answers: Answers) -> Re
     except HasKey:
         return Reply(_HAS_KEY)
     except Paused as refused:
-        return Reply(paused_text(str(refused)))
+        return Reply(refusal_text(refused))
     return Reply(f"{new_key_text(services, issued)}\n\nOnce every UTC day, use `/checkin` before your first request.")

@@ -3,6 +3,7 @@
 from typing import Final
 
 from freetheai.accounts import IssuedKey
+from freetheai.accounts_members import NoAccount, NoKey, Paused
 from freetheai.bot.replies import plain
 from freetheai.bot.services import BotServices
 
@@ -17,6 +18,13 @@ def new_key_text(services: BotServices, issued: IssuedKey) -> str:
         "Copy it now and keep it to yourself: nobody, staff included, can show it to you again.\n"
         f"Base URL: `{services.base_url}`"
     )
+
+
+def refusal_text(refused: NoAccount | NoKey | Paused) -> str:
+    """Why an account is not served, and what to do."""
+    if isinstance(refused, Paused):
+        return paused_text(str(refused))
+    return NO_KEY if isinstance(refused, NoKey) else NO_ACCOUNT
 
 
 def paused_text(reason: str) -> str:

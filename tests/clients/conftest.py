@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from fakes.model import ScriptedModel, Turn
-from fakes.upstream import ScriptedUpstream, run_in_thread
+from fakes.upstream import ScriptedUpstream
+from support.house_fixtures import upstream
 from support.installed import Clients
 from support.mongo_server import new_database, shared_server
 from support.program import Program
 from support.redis_server import RedisServer
+
+__all__ = ["upstream"]
 
 FORMATS = {"chat": "openai", "messages": "anthropic", "responses": "openai", "gemini": "gemini"}
 ALIASES = [f"{name}/one" for name in FORMATS]
@@ -28,12 +31,6 @@ def clients(tmp_path: Path) -> Clients:
         pytest.skip("FREETHEAI_CLIENTS names no folder with clients: see docs/clients.md")
     (tmp_path / "note.txt").write_text("marmalade\n")
     return Clients(Path(named), tmp_path)
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[ScriptedUpstream]:
-    with run_in_thread() as server:
-        yield server
 
 
 @pytest.fixture

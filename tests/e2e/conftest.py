@@ -8,10 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from fakes.upstream import ScriptedUpstream, run_in_thread
+from fakes.upstream import ScriptedUpstream
+from support.house_fixtures import redis_server, spare, upstream
 from support.mongo_server import new_database, shared_server
 from support.program import Program
 from support.redis_server import RedisServer
+
+__all__ = ["redis_server", "spare", "upstream"]
 
 MODELS = [
     {"id": "fake/one", "upstream_model": "model-1", "context_window": 100000, "max_output_tokens": 4096},
@@ -32,26 +35,6 @@ WIDE_LIMITS = {
     "tiers": [{"level": 1, "minimum_invites": 0, "rate_limit_per_minute": 10000, "concurrency_limit": 500}],
 }
 _users = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[ScriptedUpstream]:
-    with run_in_thread() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def spare() -> Iterator[ScriptedUpstream]:
-    with run_in_thread() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="module")

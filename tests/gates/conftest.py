@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from fakes.upstream import ScriptedUpstream, chat_body, chat_stream, run_in_thread
+from support.house_fixtures import redis_server
 from support.members import Members
 from support.mongo_server import new_database, shared_server
 from support.program import Program
 from support.redis_server import RedisServer
+
+__all__ = ["redis_server"]
 
 MODELS = [{"id": "fake/one", "upstream_model": "model-1"}]
 
@@ -20,14 +23,6 @@ def upstream() -> Iterator[ScriptedUpstream]:
     with run_in_thread() as server:
         server.script = lambda request: chat_stream(["a"]) if request.json().get("stream") else chat_body("a")
         yield server
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
 
 
 MakeProgram = Callable[..., tuple[Program, Members]]

@@ -11,10 +11,13 @@ import pytest
 
 from fakes.upstream import Request, ScriptedUpstream, chat_body, chat_stream, json_reply, run_in_thread
 from support.house import LONG, LONG_PIECES, MODELS, ROOT, WIDE
+from support.house_fixtures import redis_server
 from support.members import Members
 from support.mongo_server import new_database, shared_server
 from support.program import Program, free_port
 from support.redis_server import RedisServer
+
+__all__ = ["redis_server"]
 
 
 @pytest.fixture(scope="session")
@@ -44,14 +47,6 @@ def upstream() -> Iterator[ScriptedUpstream]:
     with run_in_thread() as server:
         server.script = play
         yield server
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -19,11 +19,14 @@ from fakes.upstream import (
     run_in_thread,
     stream,
 )
+from support.house_fixtures import redis_server
 from support.mongo_server import new_database, shared_server
 from support.node import node_program
 from support.program import Program
 from support.redis_server import RedisServer
 from support.site import SAID, WORDS
+
+__all__ = ["redis_server"]
 
 USAGE = {"prompt_tokens": 9, "completion_tokens": 8, "total_tokens": 17}
 SITE = {
@@ -92,14 +95,6 @@ def upstream() -> Iterator[ScriptedUpstream]:
     with run_in_thread() as server:
         server.script = provider
         yield server
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from support.house_fixtures import redis_server
 from support.members import Members
 from support.mongo_server import new_database, shared_server
 from support.program import Program
 from support.redis_server import RedisServer
+
+__all__ = ["redis_server"]
 
 LIMITS = {
     "daily_success_limit": 100000,
@@ -16,14 +19,6 @@ LIMITS = {
     "tiers": [{"level": 1, "minimum_invites": 0, "rate_limit_per_minute": 10000, "concurrency_limit": 500}],
 }
 MakeProgram = Callable[..., tuple[Program, Members]]
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="module")

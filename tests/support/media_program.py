@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from fakes.upstream import ScriptedUpstream, run_in_thread
+from fakes.upstream import ScriptedUpstream
+from support.house_fixtures import redis_server, spare, upstream
 from support.members import Members
 from support.mongo_server import new_database, shared_server
 from support.program import Program
 from support.redis_server import RedisServer
+
+__all__ = ["redis_server", "spare", "upstream"]
 
 IMAGES = {"supports_images": True}
 VIDEOS = {"supports_video": True, "roles": ["seems_legit"]}
@@ -33,26 +36,6 @@ LIMITS = {
 }
 _users = itertools.count(1)
 MakeProgram = Callable[..., tuple[Program, Members]]
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[ScriptedUpstream]:
-    with run_in_thread() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def spare() -> Iterator[ScriptedUpstream]:
-    with run_in_thread() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="module")
