@@ -1,4 +1,4 @@
-"""The ledger: one row a finished generation, written in batches; never a word of what was said.
+"""The ledger: one row a request of a member, written in batches; never a word of what was said.
 
 Rules:
 - adding a row costs the request nothing: rows wait in a bounded list and are written together, twice a second, so that
@@ -41,8 +41,8 @@ class Ledger:
         self._lost_rows = 0
 
     def add(self, record: RequestRecord) -> None:
-        """Note a finished request; only generations (those with an alias and an owner) make a row."""
-        if not record.user_id or not record.alias or record.method != "POST":
+        """Note a finished request; what a known account asked to generate makes a row, served or refused."""
+        if not record.user_id or record.method != "POST":
             return
         if len(self._waiting) >= MAX_WAITING_ROWS:
             self._waiting.popleft()
@@ -101,7 +101,6 @@ def _row(record: RequestRecord, at: datetime) -> UsageDocument:
         client=record.client,
         route=record.route,
         alias=record.alias,
-        provider=record.provider,
         status=record.status,
         type=record.type,
         error_id=record.error_id,
@@ -111,5 +110,4 @@ def _row(record: RequestRecord, at: datetime) -> UsageDocument:
         input_tokens=min(record.input_tokens, _MAX_COUNT),
         output_tokens=min(record.output_tokens, _MAX_COUNT),
         cached_tokens=min(record.cached_tokens, _MAX_COUNT),
-        estimated=record.estimated,
     )

@@ -81,15 +81,22 @@ async def _explain(services: BotServices, user_id: str, error_id: str, *, sees_a
     if sees_all:
         lines.append(
             f"**For staff**: {person(row['user_id'])}, client {code(row['client'])}, provider"
-            f" {code(row['provider'] or 'none')}; the provider's answer is in the log under this id."
+            f" {code(_provider_of(row['error_id']))}; the provider's answer is in the log under this id."
         )
     return fitting(lines)
+
+
+def _provider_of(error_id: str) -> str:
+    # The ledger names no provider, but an error id begins with the prefix of who failed; ``gw`` is ourselves.
+    prefix = error_id.rpartition("-")[0]
+    return "none" if prefix == "gw" else prefix
 
 
 def _request(row: UsageDocument) -> str:
     took = "" if row["duration_ms"] is None else f", ended after {row['duration_ms'] / 1000:.1f} s"
     first = "" if row["ttfb_ms"] is None else f", first output after {row['ttfb_ms'] / 1000:.1f} s"
-    return f"{code(row['route'])} with {code(row['alias'])}{first}{took}."
+    with_alias = f" with {code(row['alias'])}" if row["alias"] else ""
+    return f"{code(row['route'])}{with_alias}{first}{took}."
 
 
 async def _today(services: BotServices, user_id: str) -> str:
@@ -121,7 +128,7 @@ def _refused_now(standing: Standing) -> str:
 
 def _line(services: BotServices, refusals: Refusals) -> str:
     times = "once" if refusals.count == 1 else f"{number(refusals.count)} times"
-    last = f"last {at(refusals.last_at)} with {code(refusals.alias)}"
+    last = f"last {at(refusals.last_at)}{f' with {code(refusals.alias)}' if refusals.alias else ''}"
     last += f", id {code(refusals.error_id)}" if refusals.error_id else ""
     happened = _what_happened(refusals.status, refusals.type, has_error_id=bool(refusals.error_id))
     advice = _what_to_do(services, refusals.status, refusals.type)

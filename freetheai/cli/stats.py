@@ -25,7 +25,6 @@ _MAX_WINDOW: Final = timedelta(days=366)
 # What the tables are of: their name in the JSON document, and the ledger's field.
 _TABLES: Final[Mapping[str, str]] = {
     "by_alias": "alias",
-    "by_provider": "provider",
     "by_client": "client",
     "by_refusal": "type",
 }

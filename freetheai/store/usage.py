@@ -1,4 +1,4 @@
-"""The collection ``usage``: one row a finished generation. Who, what, when and how much; never a word of it.
+"""The collection ``usage``: one row a request of a member. Who, what, when and how much; never a word of it.
 
 MongoDB removes a row 90 days after its request (`indexes.py`).
 """
@@ -18,8 +18,8 @@ _DUPLICATE_KEY: Final = 11000
 class UsageDocument(TypedDict):
     """One finished request. Times in milliseconds, None where there was no such moment; tokens None where unknown.
 
-    ``address`` is the caller's, ``alias`` the one asked for, ``provider`` the prefix that served it. ``estimated``:
-    tokens are our estimate.
+    ``address`` is the caller's, ``alias`` the catalog's that was asked for ("": refused before it was known). What came
+    of it are ``status``, ``type`` (the error's, "": none), and ``is_success`` (counted for the day).
     """
 
     at: datetime
@@ -29,7 +29,6 @@ class UsageDocument(TypedDict):
     client: str
     route: str
     alias: str
-    provider: str
     status: int
     type: str
     error_id: str
@@ -39,7 +38,6 @@ class UsageDocument(TypedDict):
     input_tokens: int | None
     output_tokens: int | None
     cached_tokens: int | None
-    estimated: bool
 
 
 class UsageStore:

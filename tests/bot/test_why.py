@@ -122,12 +122,14 @@ def test_without_an_id_today_s_refusals_are_told_by_type(program: Program, membe
     assert shown.index("rate_limit_error") < shown.index(error_type), "the latest first"
 
 
-def test_what_is_refused_before_the_ledger_is_told_from_the_standing(
+def test_what_is_refused_before_its_model_is_known_is_told_too(
     program: Program, members: Members, person: Person
 ) -> None:
     (key,) = members.add(person.id, last_checkin_day=None)
     assert ask(program, key).json()["error"]["type"] == "daily_checkin_required"
     assert "refused now**: you have not checked in today; use `/checkin`" in said(person, "why")
+    shown = wait_until(lambda: "daily_checkin_required" in (text := said(person, "why")) and text)
+    assert "`daily_checkin_required` (status 403) once" in shown
     members.revoke(person.id)
     assert "Use `/resetkey`" in said(person, "why")
 

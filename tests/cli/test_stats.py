@@ -23,7 +23,6 @@ def a_row(hours_ago: float, user: str, **fields: Any) -> UsageDocument:
         client="codex",
         route="/v1/chat/completions",
         alias="opc/one",
-        provider="opc",
         status=200,
         type="",
         error_id="",
@@ -33,13 +32,12 @@ def a_row(hours_ago: float, user: str, **fields: Any) -> UsageDocument:
         input_tokens=10,
         output_tokens=5,
         cached_tokens=1,
-        estimated=False,
     )
     row.update(fields)  # type: ignore[typeddict-item]
     return row
 
 
-REFUSED = {"is_success": False, "status": 429, "type": "rate_limit_error", "provider": "", "input_tokens": 0,
+REFUSED = {"is_success": False, "status": 429, "type": "rate_limit_error", "input_tokens": 0,
            "output_tokens": 0, "cached_tokens": 0}  # fmt: skip
 
 
@@ -47,7 +45,7 @@ REFUSED = {"is_success": False, "status": 429, "type": "rate_limit_error", "prov
 def ledger(mongo, database) -> None:
     rows = [
         a_row(0.1, "ann"),
-        a_row(0.1, "ann", client="sillytavern", alias="zai/two", provider="zai"),
+        a_row(0.1, "ann", client="sillytavern", alias="zai/two"),
         a_row(1.5, "bob"),
         a_row(1.5, "bob", **REFUSED),
         a_row(30, "cid", client="cline"),
@@ -71,7 +69,6 @@ def test_the_ledger_s_rows_are_summed_up(run, ledger):
         2, 30, 15, 3
     )  # fmt: skip
     assert by_name(found["by_alias"]) == {"opc/one": (3, 2, 2), "zai/two": (1, 1, 1)}
-    assert by_name(found["by_provider"]) == {"opc": (2, 2, 2), "": (1, 0, 1), "zai": (1, 1, 1)}
     assert by_name(found["by_client"]) == {"codex": (3, 2, 2), "sillytavern": (1, 1, 1)}
     assert by_name(found["by_refusal"]) == {"rate_limit_error": (1, 0, 1)}
     assert [row["requests"] for row in found["by_hour"]][-1] in (2, 4), "the hours, the last one last"

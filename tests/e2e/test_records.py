@@ -31,16 +31,19 @@ def rows_of(program: Program, count: int) -> list[dict[str, Any]]:
         return list(usage.find().sort("at", 1))
 
 
-def test_a_generation_makes_one_row_and_a_refusal_none(program: Program, upstream: ScriptedUpstream, key: str) -> None:
+def test_every_request_makes_one_row_served_or_refused(program: Program, upstream: ScriptedUpstream, key: str) -> None:
     upstream.script = lambda request: chat_stream(["Aye."]) if request.json().get("stream") else chat_body("Aye.")
     for is_stream in (True, False):
         assert ask(program, key, stream=is_stream).status_code == 200
     assert ask(program, key, model="fake/none").status_code == 400
-    streamed, plain = rows_of(program, 2)[:2]
-    assert (plain["alias"], plain["provider"], plain["status"], plain["is_success"]) == ("fake/one", "fake", 200, True)
+    assert ask(program, f"{key}x").status_code == 401
+    streamed, plain, refused, *more = rows_of(program, 3)
+    assert not more, "a key that is nobody's makes no row"
+    assert (plain["alias"], plain["status"], plain["type"], plain["is_success"]) == ("fake/one", 200, "", True)
+    assert (refused["alias"], refused["status"], refused["type"]) == ("", 400, "invalid_request_error")
+    assert (refused["user_id"], refused["is_success"]) == (plain["user_id"], False)
     assert (plain["client"], plain["input_tokens"], plain["output_tokens"]) == ("sillytavern", 3, 2)
-    assert plain["estimated"] is False
-    assert streamed["estimated"] is True, "the provider counted nothing there"
+    # The provider counted nothing there: these are our estimates.
     assert streamed["input_tokens"] > 0
     assert streamed["output_tokens"] > 0
     health = httpx2.get(f"{program.base_url}/health").json()

@@ -36,7 +36,6 @@ def a_row(alias: str, user: str, at: datetime, **fields: Any) -> UsageDocument:
         client="curl",
         route="/v1/chat/completions",
         alias=alias,
-        provider=alias.partition("/")[0],
         status=200,
         type="",
         error_id="",
@@ -46,7 +45,6 @@ def a_row(alias: str, user: str, at: datetime, **fields: Any) -> UsageDocument:
         input_tokens=1,
         output_tokens=1,
         cached_tokens=0,
-        estimated=False,
     )
     row.update(fields)  # type: ignore[typeddict-item]
     return row

@@ -62,7 +62,9 @@ def _since(window: Window, now: datetime) -> datetime:
 
 
 def _table(title: str, rows: Sequence[Sums]) -> str:
-    shown = ", ".join(f"{code(row.name)} {number(row.requests)}" for row in rows[:_ROWS])
+    shown = ", ".join(
+        f"{code(row.name) if row.name else 'refused before'} {number(row.requests)}" for row in rows[:_ROWS]
+    )
     rest = len(rows) - _ROWS
     return f"**{title}**: {shown or 'none'}{f' and {rest} more' if rest > 0 else ''}"
 
