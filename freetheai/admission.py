@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from freetheai import clock, errors
 from freetheai.addresses import NetworkSet
 from freetheai.errors import ApiError
-from freetheai.ids import has_valid_checksum, hash_key
+from freetheai.ids import has_key_shape, has_valid_checksum, hash_key
 from freetheai.limits import FailedKeys
 from freetheai.membership import MembershipSource, StoredMembership
 from freetheai.store.directory import Directory, Owner
@@ -100,8 +100,7 @@ def client_not_banned(visitor: Visitor, house: House) -> None:
 
 async def key_is_valid(visitor: Visitor, house: House) -> None:
     """Gate 3: the first of the keys presented that is valid counts; wrong ones count against the address."""
-    possible = [key for key in visitor.keys if has_valid_checksum(key)]
-    digests = [hash_key(key) for key in possible[:MAX_KEYS]]
+    digests = [digest for key in visitor.keys if (digest := _digest_of(key, house))][:MAX_KEYS]
     wait_s = house.failed_keys.wait_s(visitor.address)
     if wait_s:
         # Not looked up, or guessing would go on. A key that was good before is no guess: behind one address there may
@@ -116,6 +115,15 @@ async def key_is_valid(visitor: Visitor, house: House) -> None:
     if wait_s and visitor.keys:
         raise _too_many_wrong_keys(wait_s)
     raise ApiError(errors.INVALID_API_KEY, describe_bad_key(visitor.keys))
+
+
+def _digest_of(key: str, house: House) -> str:
+    """What the key is looked up by; "" if it can't have been issued."""
+    if not has_key_shape(key):
+        return ""
+    digest = hash_key(key)
+    # The checksum of one that was good before need not be counted out again.
+    return digest if house.directory.knows(digest) or has_valid_checksum(key) else ""
 
 
 async def _find_owner(digests: Sequence[str], house: House) -> Owner | None:

@@ -1,6 +1,7 @@
 """Identifiers: made in one place, from the system's randomness."""
 
 import hashlib
+import os
 import re
 import secrets
 import string
@@ -10,14 +11,38 @@ from typing import Final
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
+class _Digits:
+    """Hex digits of the system's randomness, fetched many at a time: each request needs some, each fetch is a call."""
+
+    _FETCHED_BYTES: Final = 2048
+
+    def __init__(self) -> None:
+        self._fetched, self._at = "", 0
+        # Two processes must not give out the same ones.
+        os.register_at_fork(after_in_child=self.forget)
+
+    def take(self, count: int) -> str:
+        at, self._at = self._at, self._at + count
+        if self._at > len(self._fetched):
+            self._fetched, at, self._at = secrets.token_hex(self._FETCHED_BYTES), 0, count
+        return self._fetched[at : self._at]
+
+    def forget(self) -> None:
+        self._fetched, self._at = "", 0
+
+
+# For names of things. What must stay secret (keys, jobs) is fetched when it is made.
+_digits: Final = _Digits()
+
+
 def request_id() -> str:
     """``req_`` and 24 hex digits: in ``X-Request-Id`` and the log line."""
-    return f"req_{secrets.token_hex(12)}"
+    return f"req_{_digits.take(24)}"
 
 
 def error_id(prefix: str) -> str:
     """``PREFIX-xxxxxxxxxxxx`` (twelve hex digits): quoted by members, found in the log. Our own errors use ``gw``."""
-    return f"{prefix}-{secrets.token_hex(6)}"
+    return f"{prefix}-{_digits.take(12)}"
 
 
 def random_base62(length: int) -> str:
@@ -27,7 +52,12 @@ def random_base62(length: int) -> str:
 
 def completion_id(prefix: str) -> str:
     """An answer's id: ``chatcmpl-…``, ``msg_…`` or ``resp_…`` by ``prefix``, then 24 hex digits."""
-    return prefix + secrets.token_hex(12)
+    return prefix + _digits.take(24)
+
+
+def lease_id() -> str:
+    """16 hex digits: names one slot among all that its account holds."""
+    return _digits.take(16)
 
 
 JOB_PREFIX: Final = "fta-"
@@ -59,9 +89,14 @@ def new_key() -> str:
     return f"{KEY_PREFIX}{body}{_checksum(body)}"
 
 
+def has_key_shape(key: str) -> bool:
+    """Whether ``key`` looks like one of ours, whatever its checksum says."""
+    return _KEY_SHAPE.fullmatch(key) is not None
+
+
 def has_valid_checksum(key: str) -> bool:
     """Whether ``key`` can have been issued at all: a mistyped, cut or invented one is refused without a database."""
-    if _KEY_SHAPE.fullmatch(key) is None:
+    if not has_key_shape(key):
         return False
     return secrets.compare_digest(key[-_CHECKSUM_LENGTH:], _checksum(key[len(KEY_PREFIX) : -_CHECKSUM_LENGTH]))
 

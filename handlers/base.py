@@ -154,7 +154,11 @@ class BaseHandler(RequestHandler):
         # A connection that ends with this answer (a drain, an unread body) has to say so: Tornado does.
         may_stay = not getattr(connection, "_disconnect_on_finish", False)
         if request.version == "HTTP/1.1" and "Connection" not in request.headers and may_stay:
-            connection.write(encoded_head(self.get_status(), self._reason, headers) + body)
+            stream = connection.stream  # type: ignore[attr-defined]
+            if not stream.closed():
+                # What `write` does, without a future of its own.
+                head = encoded_head(self.get_status(), self._reason, headers)
+                connection._pending_write = stream.write(head + body)  # type: ignore[attr-defined]
         else:
             # What becomes of the connection has to be said, and Tornado knows.
             start_line = ResponseStartLine("", self.get_status(), self._reason)

@@ -13,15 +13,17 @@ import socket
 from collections.abc import Awaitable, Iterable
 from typing import Any, Final
 
-from tornado.httpserver import HTTPServer
+from tornado.httpserver import HTTPServer, _HTTPRequestContext
 from tornado.httputil import HTTPConnection, HTTPMessageDelegate
-from tornado.iostream import IOStream
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream, UnsatisfiableReadError
 from tornado.netutil import add_accept_handler
 
 from freetheai import clock
 from handlers.body import SERVER_BOUND_BYTES
 from handlers.connections import IDLE_S, Connections, PatientListener, connection_bound
 from handlers.delegate import RequestDelegate
+from handlers.http1 import ServerConnection
 from handlers.routes import GatewayApplication
 
 _SWEEP_EVERY_S: Final = 15.0
@@ -59,7 +61,10 @@ class PublicServer(HTTPServer):
                 return
         stream.set_nodelay(True)
         stream.__class__ = _ClientStream
-        super().handle_stream(stream, address)
+        context = _HTTPRequestContext(stream, address, self.protocol, self.trusted_downstream)
+        connection = ServerConnection(stream, self.conn_params, context)
+        self._connections.add(connection)
+        connection.start_serving(self)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """The connection waits for its next request."""
@@ -129,9 +134,30 @@ class _ClientStream(IOStream):
         """It stays on."""
 
     def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
-        """As Tornado's own, which reads heads with it and nothing else."""
-        future = super().read_until_regex(regex, max_bytes)
-        if regex == _HeadEnd.pattern and self._read_regex is not None:
-            # What has come already was searched; from here on there is only more of it.
-            self._read_regex = _HEAD_END
+        """As Tornado's own, which reads heads with it and nothing else; without asking the socket in vain."""
+        if regex != _HeadEnd.pattern or self._state is None or not self._state & IOLoop.READ:
+            return super().read_until_regex(regex, max_bytes)
+        future = self._start_read()
+        self._read_regex, self._read_max_bytes = _HEAD_END, max_bytes
+        try:
+            found = self._find_read_pos()
+        except UnsatisfiableReadError as error:
+            self.close(exc_info=error)
+            return future
+        if found is not None:
+            self._read_from_buffer(found)
         return future
+
+    def _handle_events(self, fd: Any, events: int) -> None:
+        """As Tornado's own, but a connection whose request is at work stays watched.
+
+        Tornado takes it off the loop and puts it on again with each request that comes in one piece. What is read ahead
+        of its time stays bounded: a second piece, and the connection is watched no longer.
+        """
+        if events != IOLoop.READ or self._state != IOLoop.READ | IOLoop.ERROR or not self.reading():
+            super()._handle_events(fd, events)
+            return
+        try:
+            self._handle_read()
+        except UnsatisfiableReadError as error:
+            self.close(exc_info=error)

@@ -13,11 +13,10 @@ Rules:
 
 import asyncio
 import logging
-import secrets
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from freetheai import clock, errors
+from freetheai import clock, errors, ids
 from freetheai.addresses import subscriber_of
 from freetheai.errors import ApiError, ErrorSpec
 from freetheai.limits.headers import LimitNumbers, LimitReply, Reason, limit_numbers
@@ -115,7 +114,7 @@ class Limiter:
                 DAILY_LIMIT; asked in this order, and the first that binds is told.
             ApiError: DEPENDENCY_UNAVAILABLE (Redis did not answer: we refuse rather than let everyone in).
         """
-        lease_id = secrets.token_hex(8)
+        lease_id = ids.lease_id()
         lease_us = round(policy.lease_s * 1_000_000)
         source = subscriber_of(address) or address
         minute, day = policy.requests_per_minute, policy.daily_successes

@@ -13,6 +13,7 @@ Rules:
 """
 
 import asyncio
+import math
 import ssl
 from collections import deque
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from tornado.curl_httpclient import CurlAsyncHTTPClient
 from freetheai import __version__, errors
 from freetheai.errors import ApiError
 from freetheai.upstream.pieces import PieceSource
+from freetheai.upstream.sockets import CurlSockets
 from freetheai.upstream.transfer import Transfer
 from freetheai.upstream.values import Answer, ResponseHead, UpstreamCall
 
@@ -113,6 +115,9 @@ class _CurlDriver(CurlAsyncHTTPClient):
     def initialize(self, ca_file: str = "") -> None:  # type: ignore[override]
         """``ca_file``: certificates to trust."""
         self.loop = asyncio.get_running_loop()
+        self.sockets = CurlSockets(self.loop, self._act)
+        # When libcurl's timer is due, and when the callback for it comes (the loop's seconds).
+        self._due_s = self._called_s = math.inf
         super().initialize(max_clients=0)
         self.ca_file = ca_file
         self.handles: dict[Any, _Handle] = {}
@@ -161,27 +166,15 @@ class _CurlDriver(CurlAsyncHTTPClient):
             handle.curl.close()
         self._idle.clear()
         super().close()
+        self.sockets.close()
 
     def _handle_socket(self, event: int, fd: int, multi: Any, data: Any) -> None:
-        """Called by libcurl to say what it waits for on a socket: watched by the loop itself, not by Tornado's."""
+        """Called by libcurl to say what it waits for on a socket."""
         del multi, data
-        loop = self.loop
-        # Always taken off first: the number may by now be another socket's, which libcurl does not tell.
-        watched = self._fds.pop(fd, pycurl.POLL_NONE)
-        if watched & pycurl.POLL_IN:
-            loop.remove_reader(fd)
-        if watched & pycurl.POLL_OUT:
-            loop.remove_writer(fd)
-        if event == pycurl.POLL_REMOVE:
-            return
-        if event & pycurl.POLL_IN:
-            loop.add_reader(fd, self._act, fd, pycurl.CSELECT_IN)
-        if event & pycurl.POLL_OUT:
-            loop.add_writer(fd, self._act, fd, pycurl.CSELECT_OUT)
-        self._fds[fd] = event
+        self.sockets.watch(fd, event)
 
     def _act(self, fd: int, action: int) -> None:
-        """The loop saw what libcurl waits for."""
+        """What libcurl waits for on a socket has come."""
         try:
             _, running = self._multi.socket_action(fd, action)
         except pycurl.error:
@@ -208,14 +201,28 @@ class _CurlDriver(CurlAsyncHTTPClient):
             self._ready.popleft().flush()
 
     def _set_timeout(self, msecs: int) -> None:
-        """Called by libcurl to set its one timer; -1 means none, which Tornado's own takes for "at once"."""
+        """Called by libcurl to set its one timer; -1 means none, which Tornado's own takes for "at once".
+
+        libcurl sets it anew with every call, nearly always for later: then the callback that waits already looks again.
+        """
+        self._due_s = math.inf if msecs < 0 else self.loop.time() + msecs / 1000
+        if self._timeout is None or self._due_s < self._called_s:
+            self._call_in_time()
+
+    def _call_in_time(self) -> None:
         if self._timeout is not None:
             self._timeout.cancel()  # type: ignore[attr-defined]
-        self._timeout = None
-        if msecs == 0:
-            self._timeout = self.loop.call_soon(self._handle_timeout)
-        elif msecs > 0:
-            self._timeout = self.loop.call_later(msecs / 1000, self._handle_timeout)
+            self._timeout = None
+        if self._due_s < math.inf:
+            self._called_s = self._due_s
+            self._timeout = self.loop.call_at(self._due_s, self._look_at_time)
+
+    def _look_at_time(self) -> None:
+        if self.loop.time() < self._due_s:
+            self._timeout = None
+            self._call_in_time()
+        else:
+            self._handle_timeout()
 
 
 class Upstream:
