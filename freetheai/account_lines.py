@@ -1,29 +1,35 @@
 """Accounts and keys as lines of JSON: what an export writes and an import reads. Of a key only its hash.
 
-``{"kind": "user", …}`` has the fields of a user, ``{"kind": "key", …}`` those of a key; times are RFC 3339.
+``{"kind": "user", …}`` has the fields of a user, ``{"kind": "key", …}`` those of a key, ``invite`` who was invited by
+whom, ``activity`` what made, or will make, a member Verified; times are RFC 3339.
 
 Rules:
 - a line is checked whole before it is believed: every field known, of its kind and within its bounds;
 - what a field may be left out of, and its default, stands in ``_DEFAULTS``; all others must be there;
-- the tables name every field that ``User`` and ``Key`` have (a test holds them to it), so that a backup is whole.
+- the tables name every field that the collections' documents have (a test holds them to it), so that a backup is whole.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import orjson
 
 from freetheai.accounts import MAX_NAME_CHARS, MAX_NUMBER, MAX_REASON_CHARS, MAX_ROLES, MAX_USER_ID_CHARS
 from freetheai.ids import KEY_PREFIX
+from freetheai.store.activity import Activity, Pending
+from freetheai.store.invites import Invited
 from freetheai.store.keys import Key
 from freetheai.store.users import Overrides, User
 
-Kind = Literal["user", "key"]
+Kind = Literal["user", "key", "invite", "activity"]
+# What several of a kind are called, in the order in which they are written: an import refuses a key of nobody.
+PLURALS: Final[Mapping[Kind, str]] = {"user": "users", "key": "keys", "invite": "invites", "activity": "activities"}
 # No account comes near: what is longer is no line of ours (bytes).
 MAX_LINE_BYTES: Final = 1024 * 1024
 _MAX_TEXT_CHARS: Final = 10_000
+_MAX_DAYS: Final = 10_000
 _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _KEY_PREFIX: Final = re.compile(rf"{KEY_PREFIX}[0-9A-Za-z]{{6}}", re.ASCII)
 _JSON_OPTIONS: Final = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
@@ -44,13 +50,13 @@ class Line(NamedTuple):
 
 
 def write_line(kind: Kind, document: Mapping[str, Any]) -> bytes:
-    """A user's or key's line, with its end."""
+    """A document's line, with its end."""
     fields = {name: document[name] for name in _FIELDS[kind] if name in document}
     return orjson.dumps({"kind": kind, **fields}, option=_JSON_OPTIONS) + b"\n"
 
 
 def read_line(text: bytes) -> Line:
-    """The document of a line, as ``users`` or ``keys`` would hold it.
+    """The document of a line, as its collection would hold it.
 
     Raises:
         BadLine: it is none.
@@ -71,14 +77,14 @@ def _document(kind: Kind, found: Mapping[str, Any]) -> dict[str, Any]:
     fields = _FIELDS[kind]
     for name in found:
         if name not in fields:
-            raise BadLine(name, f"is not a field of a {kind}")
+            raise BadLine(name, f"is not a field of {'an' if kind[0] in 'ai' else 'a'} {kind}")
     document = {}
     for name, take in fields.items():
         if name in found:
             document[name] = _taken(take, name, found[name])
-        elif name in _DEFAULTS:
-            document[name] = _DEFAULTS[name]()
-        elif name not in _OPTIONAL:
+        elif name in _DEFAULTS[kind]:
+            document[name] = _DEFAULTS[kind][name]()
+        elif name not in _OPTIONAL[kind]:
             raise BadLine(name, "is missing")
     if kind == "user" and "updated_at" not in document:
         document["updated_at"] = document["created_at"]
@@ -166,6 +172,21 @@ def _roles(value: Any) -> list[str]:
     return [_text(MAX_NAME_CHARS)(role) for role in value]
 
 
+def _days(value: Any) -> list[str]:
+    if not isinstance(value, list) or len(value) > _MAX_DAYS:
+        raise ValueError(f"must be a list of at most {_MAX_DAYS} days")
+    return [_day(day) for day in value]
+
+
+def _one_of(*names: str) -> _Take:
+    def take(value: Any) -> str:
+        if not isinstance(value, str) or value not in names:
+            raise ValueError(f"must be one of {', '.join(map(repr, names))}")
+        return value
+
+    return take
+
+
 def _object(fields: Mapping[str, _Take], *, is_whole: bool) -> _Take:
     def take(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict) or not value.keys() <= fields.keys():
@@ -207,22 +228,59 @@ _KEY: Final[Mapping[str, _Take]] = {
     "revoked_at": _or_null(_time),
     "revoked_reason": _text(MAX_REASON_CHARS),
 }
-_FIELDS: Final[Mapping[Kind, Mapping[str, _Take]]] = {"user": _USER, "key": _KEY}
-_OPTIONAL: Final = frozenset(("signup", "updated_at", "invites_counted"))
-_DEFAULTS: Final[Mapping[str, Callable[[], Any]]] = {
-    "name": str,
-    "roles": list,
-    "invites": int,
-    "is_member": lambda: None,
-    "paused_reason": lambda: None,
-    "last_checkin_day": lambda: None,
-    "streak": int,
-    "overrides": dict,
-    "revoked_at": lambda: None,
-    "revoked_reason": str,
+_INVITE: Final[Mapping[str, _Take]] = {
+    "user_id": _user_id,
+    "inviter_id": _text(MAX_USER_ID_CHARS),
+    "code": _text(MAX_NAME_CHARS),
+    "joined_at": _or_null(_time),
+    "left_at": _or_null(_time),
+    "is_counted": _flag,
+    "reason": _text(MAX_REASON_CHARS),
+}
+_ACTIVITY: Final[Mapping[str, _Take]] = {
+    "user_id": _user_id,
+    "days": _days,
+    "messages": _number(0),
+    "last_at": _time,
+    "granted_at": _or_null(_time),
+    "is_barred": _flag,
+    "by": _text(MAX_NAME_CHARS),
+    "pending": _one_of(*get_args(Pending)),
+    "expires_at": _time,
+}
+_FIELDS: Final[Mapping[Kind, Mapping[str, _Take]]] = {
+    "user": _USER,
+    "key": _KEY,
+    "invite": _INVITE,
+    "activity": _ACTIVITY,
+}
+_OPTIONAL: Final[Mapping[Kind, frozenset[str]]] = {
+    "user": frozenset(("signup", "updated_at", "invites_counted")),
+    "key": frozenset(),
+    "invite": frozenset(),
+    "activity": frozenset(_ACTIVITY) - {"user_id"},
+}
+_DEFAULTS: Final[Mapping[Kind, Mapping[str, Callable[[], Any]]]] = {
+    "user": {
+        "name": str,
+        "roles": list,
+        "invites": int,
+        "is_member": lambda: None,
+        "paused_reason": lambda: None,
+        "last_checkin_day": lambda: None,
+        "streak": int,
+        "overrides": dict,
+    },
+    "key": {"revoked_at": lambda: None, "revoked_reason": str},
+    "invite": {},
+    "activity": {},
 }
 
 
 def unknown_fields() -> set[str]:
-    """Fields that users and keys have and these tables don't: what a backup would lose."""
-    return (set(User.__annotations__) - set(_USER)) | (set(Key.__annotations__) - set(_KEY))
+    """Fields that documents have and these tables don't: what a backup would lose."""
+    documents: Mapping[Kind, type] = {"user": User, "key": Key, "invite": Invited, "activity": Activity}
+    return {
+        f"{kind}.{name}" for kind, document in documents.items() for name in document.__annotations__
+        if name not in _FIELDS[kind]
+    }  # fmt: skip

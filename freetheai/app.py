@@ -318,11 +318,11 @@ class Gateway:
         server = self._settings.server
         public = PublicServer(GatewayApplication(services), _MAX_HEADER_BYTES)
         self._tasks.start(public.sweep(), "close idle connections")
-        port = self._open_door(public)
         if server.admin_port:
+            # First: a start that fails here has let nobody in at the public port, which others may share.
             admin = HTTPServer(make_admin_application(services))
             self._open_admin_port(admin, server.admin_port)
-        return port
+        return self._open_door(public)
 
     def _open_door(self, public: PublicServer) -> int:
         server = self._settings.server

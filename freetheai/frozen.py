@@ -4,9 +4,11 @@ The build (`scripts/build`, PyInstaller) is two processes: the first unpacks eve
 second, which is us.
 
 Rules:
-- programs that we start see the system's libraries, not the unpacked ones;
+- the unpacked libraries are for us and the scripts of ours that we start, whatever the system has; what those scripts
+  start sees the system's;
 - who ends the first process ends us, however: a supervisor that kills what it started must find the port free;
-- what a first process that was killed has left unpacked is removed by the next start;
+- what a first process that was killed has left unpacked is removed by the next start, never what the first process of
+  another build is about to remove itself;
 - certificates: the system's where they lie, for whatever system the build is running on; else those that came with us;
 - nothing is imported before it is known to be needed: a matching process is to start at once.
 """
@@ -25,6 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from freetheai.clock import now_s
 from freetheai.python_child import RUN_SCRIPT
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -36,14 +39,18 @@ _CA_FILES: Final = (
     "/etc/ssl/cert.pem",
 )
 _OWN_CA_FILE: Final = "certifi/cacert.pem"
-# In each folder of ours; locked while somebody works there.
+# In each folder of ours: the id of its first process; locked while the second one works there.
 _IN_USE: Final = "freetheai-in-use"
+# What is unpacked first, so that a folder can be told from other programs' (scripts/freetheai.spec puts it there).
+_OURS: Final = "00-freetheai-build"
+# Unpacking takes a second or two; whoever is not done after so many seconds has ended.
+_UNPACKED_BY_NOW_S: Final = 600.0
 
 
 def main() -> int:
     """Run a script of ours where the first argument says so, else the command line; returns the exit status."""
-    _give_libraries_back()
     if sys.argv[1:2] == [RUN_SCRIPT]:
+        _give_libraries_back()
         _run_script(Path(sys.argv[2]))
         return 0
     _end_with_parent()
@@ -90,27 +97,51 @@ def _end_with_parent() -> None:
 @contextlib.contextmanager
 def _in_use(folder: Path) -> Iterator[None]:
     """Mark ``folder`` as in use for as long as this process lives, however it ends."""
-    with (folder / _IN_USE).open("w") as mark:
+    unfinished = folder / f"{_IN_USE}.new"
+    with unfinished.open("w") as mark:
         fcntl.flock(mark, fcntl.LOCK_SH)
+        mark.write(str(os.getppid()))
+        mark.flush()
+        # There from now on, and locked: nobody sees it without.
+        unfinished.rename(folder / _IN_USE)
         yield
 
 
 def _sweep(ours: Path) -> None:
     """Remove folders like ours that were in use once and are no longer. The place is shared: only our own count."""
-    for mark in ours.parent.glob(f"_MEI*/{_IN_USE}"):
+    for folder in ours.parent.glob("_MEI*"):
         with contextlib.suppress(OSError):
-            folder = mark.parent.lstat()
-            if stat.S_ISDIR(folder.st_mode) and folder.st_uid == os.geteuid():
-                _remove_unused(mark)
+            found = folder.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+                continue
+            if (folder / _IN_USE).exists():
+                _remove_unused(folder / _IN_USE)
+            elif (folder / _OURS).exists() and now_s() - found.st_mtime > _UNPACKED_BY_NOW_S:
+                # Ended in the middle of unpacking.
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_unused(mark: Path) -> None:
     descriptor = os.open(mark, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(mark.parent, ignore_errors=True)
+        if not _has_owner(os.read(descriptor, 20)):
+            shutil.rmtree(mark.parent, ignore_errors=True)
     finally:
         os.close(descriptor)
+
+
+def _has_owner(written: bytes) -> bool:
+    """Whether the first process of a folder lives: it removes the folder itself, and complains if it is gone."""
+    if not written.isdigit() or int(written) == os.getppid():
+        return False  # ours has another folder: that one had its number before, as in a container each time
+    try:
+        os.kill(int(written), 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def _find_certificates() -> None:

@@ -4,7 +4,8 @@ Rules:
 - one thing after the other for each person, and nothing older after something newer;
 - the record is told of before the account is written: a leaver is out at once;
 - the account only mirrors: `/me`, the catalog and staff's lists show it, the gates of requests don't ask it;
-- what Redis did not take is kept, the newest of each person, until it does: ``retry``.
+- what Redis did not take is kept, the newest of each person, until it does: ``retry``; what MongoDB did not take
+  likewise: ``retry_accounts``.
 """
 
 import asyncio
@@ -57,6 +58,7 @@ class Sightings:
         self._publish = publish
         self._now = now
         self._waiting: dict[str, Sighting] = {}
+        self._unmirrored: dict[str, Sighting] = {}
         # When the newest of each person that was written was seen.
         self._newest: dict[str, float] = {}
         self._turns: dict[str, _Turns] = {}
@@ -73,7 +75,8 @@ class Sightings:
                 outcome = await self._write(sighting, is_answer=is_answer)
             if outcome == "newest":
                 async with turns.account:
-                    await self._mirror(sighting)
+                    if not await self._mirror(sighting):
+                        _keep_newest(self._unmirrored, sighting)
             return outcome != "away"
         finally:
             turns.waiting -= 1
@@ -89,6 +92,20 @@ class Sightings:
         for sighting in list(self._waiting.values()):
             if not await self.note(sighting):
                 return
+
+    async def retry_accounts(self) -> None:
+        """Write what MongoDB did not take into the accounts, as long as it takes it."""
+        for sighting in list(self._unmirrored.values()):
+            turns = self._turns.setdefault(sighting.user_id, _Turns())
+            turns.waiting += 1
+            try:
+                async with turns.account:
+                    if self._unmirrored.get(sighting.user_id) is sighting and not await self._mirror(sighting):
+                        return
+            finally:
+                turns.waiting -= 1
+                if not turns.waiting:
+                    self._turns.pop(sighting.user_id, None)
 
     async def tell(self, kind: str, user_id: str) -> None:
         """Tell every process; whoever is not reached reads anew by itself."""
@@ -111,7 +128,7 @@ class Sightings:
                 age_s=max(0.0, clock.monotonic_s() - sighting.seen_s),
             )
         except RedisFailure:
-            self._wait(sighting)
+            _keep_newest(self._waiting, sighting)
             return "away"
         self._remember(sighting)
         waiting = self._waiting.get(user_id)
@@ -121,7 +138,8 @@ class Sightings:
             await self.tell(CHANGED, user_id)
         return "older" if is_news is None else "newest"
 
-    async def _mirror(self, sighting: Sighting) -> None:
+    async def _mirror(self, sighting: Sighting) -> bool:
+        """Show it in the account; False: MongoDB did not take it."""
         try:
             has_changed = await self._users.observe(
                 sighting.user_id,
@@ -130,10 +148,13 @@ class Sightings:
                 at=self._now(),
             )
         except StoreUnavailable as error:
-            _logger.warning("an account does not show what discord says yet", extra={"reason": str(error)})
-            return
+            if sighting.user_id not in self._unmirrored:
+                _logger.warning("an account does not show what discord says yet", extra={"reason": str(error)})
+            return False
+        self._unmirrored.pop(sighting.user_id, None)
         if has_changed:
             await self.tell("users", sighting.user_id)
+        return True
 
     def _remember(self, sighting: Sighting) -> None:
         self._newest.pop(sighting.user_id, None)
@@ -141,9 +162,10 @@ class Sightings:
         if len(self._newest) > MAX_WAITING:
             del self._newest[next(iter(self._newest))]
 
-    def _wait(self, sighting: Sighting) -> None:
-        known = self._waiting.pop(sighting.user_id, None)
-        newest = sighting if known is None or known.seen_s <= sighting.seen_s else known
-        self._waiting[sighting.user_id] = newest
-        if len(self._waiting) > MAX_WAITING:
-            del self._waiting[next(iter(self._waiting))]
+
+def _keep_newest(waiting: dict[str, Sighting], sighting: Sighting) -> None:
+    """Let ``sighting`` wait, unless a newer one of the person does."""
+    known = waiting.pop(sighting.user_id, None)
+    waiting[sighting.user_id] = sighting if known is None or known.seen_s <= sighting.seen_s else known
+    if len(waiting) > MAX_WAITING:
+        del waiting[next(iter(waiting))]

@@ -1,22 +1,14 @@
 """Messages of OpenRouter: `https://openrouter.ai/api`, or the same with `/v1` as for its other formats."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 
 from adapters.anthropic import messages as anthropic
 from adapters.base import Adapter
+from adapters.messages import headers
 from adapters.openrouter.codes import CODES
 from freetheai.wire import messages
 from freetheai.wire.formats import Quirks
-from freetheai.wire.request import ChatRequest
-
-
-def headers(request: ChatRequest, conversation: str) -> Mapping[str, str]:
-    """The version our requests are written for."""
-    del request, conversation
-    return {"anthropic-version": anthropic.VERSION}
-
 
 # Cases: tests/adapters/test_openrouter_requests.py.
 OTHERS = Adapter(

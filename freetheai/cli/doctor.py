@@ -5,15 +5,17 @@ import resource
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from freetheai.cli import EXIT_DONE, EXIT_REFUSED, Subparsers, output
 from freetheai.cli.doctor_discord import check_discord
 from freetheai.cli.doctor_providers import check_providers
 from freetheai.cli.doctor_stores import check_mongodb, check_redis
 from freetheai.cli.finding import Finding
-from freetheai.config import Settings
+from freetheai.config import ServerSettings, Settings
 from freetheai.embedded import EmbeddedError, Wanted, open_services
 
 _ENOUGH_FILES: Final = 4096
@@ -40,6 +42,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     source = settings.source
     yield Finding("configuration", "ok", str(source) if source else "built-in defaults and environment")
     yield check_files()
+    for finding in check_site_key(settings.server):
+        yield finding
     wanted = Wanted(mongodb=not settings.mongodb.url.reveal(), redis=not settings.redis.url.reveal())
     if not wanted.is_nothing:
         yield check_data_dir(settings.server.data_dir)
@@ -67,6 +71,30 @@ def check_files() -> Finding:
             f"each stream takes two: allow {_ENOUGH_FILES} (`ulimit -Hn`, minfds in supervisor)",
         )
     return Finding("file handles", "ok", f"at most {hard}" if hard >= 0 else "no limit")
+
+
+def check_site_key(server: ServerSettings) -> list[Finding]:
+    """Whoever can be reached from outside has a site key of its own; nothing to say otherwise."""
+    places = (server.host, urlsplit(server.public_url).hostname or "")
+    if server.site_key != ServerSettings().site_key or all(map(_is_loopback, places)):
+        return []
+    return [
+        Finding(
+            "site key",
+            "warning",
+            "server.site_key is the default, which everybody knows: it opens the catalog and the leaderboard",
+            "set server.site_key to a text of your own",
+        )
+    ]
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def check_data_dir(data_dir: Path) -> Finding:

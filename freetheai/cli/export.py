@@ -1,4 +1,4 @@
-"""`freetheai export`: every account and every key's hash as lines of JSON, for a backup or for moving house."""
+"""`freetheai export`: accounts, keys' hashes, invites and activities as lines of JSON, for a backup or moving house."""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from freetheai.account_lines import Kind, write_line
+from freetheai.account_lines import PLURALS, Kind, write_line
 from freetheai.cli import EXIT_DONE, CommandRefused, Subparsers, output
 from freetheai.cli.context import Backends, open_backends
 from freetheai.config import Settings
@@ -35,20 +35,20 @@ async def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _to_stdout(backends: Backends) -> dict[str, int]:
-    counts = {"users": 0, "keys": 0}
+    counts = dict.fromkeys(PLURALS.values(), 0)
     async for kind, documents in _everything(backends):
-        counts[f"{kind}s"] += len(documents)
+        counts[PLURALS[kind]] += len(documents)
         output.write(b"".join(write_line(kind, document) for document in documents).decode())
     return counts
 
 
 async def _to_file(backends: Backends, target: Path) -> dict[str, int]:
-    counts = {"users": 0, "keys": 0}
+    counts = dict.fromkeys(PLURALS.values(), 0)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with _create(unfinished) as file:
             async for kind, documents in _everything(backends):
-                counts[f"{kind}s"] += len(documents)
+                counts[PLURALS[kind]] += len(documents)
                 file.write(b"".join(write_line(kind, document) for document in documents))
             file.flush()
             os.fsync(file.fileno())
@@ -73,4 +73,8 @@ async def _everything(backends: Backends) -> AsyncIterator[tuple[Kind, list[Docu
     # Users first: an import refuses the key of an account that it does not know.
     async for keys in transfer.keys():
         yield "key", list(keys)
+    async for invites in transfer.invites():
+        yield "invite", list(invites)
+    async for activities in transfer.activities():
+        yield "activity", list(activities)
     sys.stdout.flush()

@@ -10,21 +10,24 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from freetheai import clock
-from freetheai.account_lines import MAX_LINE_BYTES, BadLine, Kind, read_line
+from freetheai.account_lines import MAX_LINE_BYTES, PLURALS, BadLine, Kind, read_line
 from freetheai.bus import NoticeNotSent
 from freetheai.cli import EXIT_DONE, CommandRefused, Subparsers, output
 from freetheai.cli.context import Backends, open_backends
 from freetheai.config import Settings
 from freetheai.store.mongo import StoreUnavailable
 from freetheai.store.transfer import BATCH, Document, Moved, Transfer
+from freetheai.verification import WANTED
 
 _OUTCOMES = ("added", "replaced", "unchanged", "kept")
+# What running servers keep in memory, by the notice that makes them look anew.
+_NOTICES: Mapping[Kind, str] = {"user": "users", "key": "keys", "activity": WANTED}
 
 
 class _Read(NamedTuple):
@@ -51,7 +54,7 @@ async def run(args: argparse.Namespace, settings: Settings) -> int:
         for _ in _lines(file, args.file):
             pass
         async with open_backends(settings) as backends:
-            counts = {f"{kind}s_{outcome}": 0 for kind in ("user", "key") for outcome in _OUTCOMES}
+            counts = {f"{kinds}_{outcome}": 0 for kinds in PLURALS.values() for outcome in _OUTCOMES}
             try:
                 for some in _batches(_lines(file, args.file)):
                     await _take(backends, some, args, counts)
@@ -112,18 +115,29 @@ def _batches(lines: Iterator[_Read]) -> Iterator[list[_Read]]:
 async def _take(backends: Backends, some: list[_Read], args: argparse.Namespace, counts: dict[str, int]) -> None:
     kind, transfer = some[0].kind, Transfer(backends.store)
     documents = [line.document for line in some]
-    if kind == "user":
-        moved = await transfer.put_users(documents, replace=args.replace)
-    else:
-        missing = await transfer.missing_users([document["user_id"] for document in documents])
-        for line in some:
-            if line.document["user_id"] in missing:
-                place = _place(args.file, line.number)
-                raise CommandRefused(f"{place}: user_id: there is no user {line.document['user_id']!r}")
-        moved = await transfer.put_keys(documents, clock.utc_now(), replace=args.replace)
+    match kind:
+        case "user":
+            moved = await transfer.put_users(documents, replace=args.replace)
+        case "key":
+            await _refuse_nobodys(transfer, some, args)
+            moved = await transfer.put_keys(documents, clock.utc_now(), replace=args.replace)
+        case "invite":
+            moved = await transfer.put_invites(documents, replace=args.replace)
+        case "activity":
+            moved = await transfer.put_activities(documents, replace=args.replace)
     for outcome in _OUTCOMES:
-        counts[f"{kind}s_{outcome}"] += len(getattr(moved, outcome))
-    await _tell(backends, f"{kind}s", moved)
+        counts[f"{PLURALS[kind]}_{outcome}"] += len(getattr(moved, outcome))
+    if kind in _NOTICES:
+        await _tell(backends, _NOTICES[kind], moved)
+
+
+async def _refuse_nobodys(transfer: Transfer, some: list[_Read], args: argparse.Namespace) -> None:
+    """Refuse the keys of accounts that are not there."""
+    missing = await transfer.missing_users([line.document["user_id"] for line in some])
+    for line in some:
+        if line.document["user_id"] in missing:
+            place = _place(args.file, line.number)
+            raise CommandRefused(f"{place}: user_id: there is no user {line.document['user_id']!r}")
 
 
 async def _tell(backends: Backends, kind: str, moved: Moved) -> None:

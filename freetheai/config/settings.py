@@ -150,7 +150,9 @@ class DiscordSettings:
     )
     verified_role: str = entry(kinds.NAME, "seems_legit", "Role of Verified members.")
     staff_roles: tuple[str, ...] = entry(
-        kinds.list_of(kinds.NAME, "list of text"), ("staff",), "Roles that may use the staff commands."
+        kinds.list_of(kinds.NAME, "list of text"),
+        ("staff",),
+        "Roles that may use the staff commands, by id (safer) or by name.",
     )
     api_base_url: str = entry(
         kinds.url("http", "https", may_be_empty=True),
@@ -279,7 +281,10 @@ class CatalogSettings:
     """Models loaded at the start."""
 
     files: tuple[Path, ...] = entry(
-        kinds.list_of(kinds.PATH, "list of paths"), (), "Files of `[[models]]` that are loaded into the catalog."
+        kinds.list_of(kinds.PATH, "list of paths"),
+        (),
+        "Files of `[[models]]`, upserted into the catalog at each start: rows that are new or have changed since they"
+        " were loaded. What staff did to the others stays.",
     )
 
 

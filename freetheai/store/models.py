@@ -129,8 +129,9 @@ class Models:
     async def upsert(self, rows: Sequence[Mapping[str, Any]], at: datetime, *, only_new: bool = False) -> Loaded:
         """Make the documents say what ``rows`` say (checked rows, `id` in each); documents of other aliases stay.
 
-        ``created`` is the time of the first load unless the row says another. With ``only_new`` a row that has been
-        loaded before and has not changed since is passed over, whatever its document says now.
+        ``created`` is the time of the first load unless the row says another. With ``only_new``, as at a start, a row
+        that has been loaded before and has not changed since is passed over, whatever its document says now, and one
+        that has changed but does not say whether it is enabled leaves that to staff.
         """
         standing = {document["id"]: document for document in await self.all() if "id" in document}
         added: list[str] = []
@@ -140,6 +141,8 @@ class Models:
         for row in rows:
             alias, document = row["id"], standing.get(row["id"])
             said = _said(row)
+            if only_new and document is not None and "enabled" in document and "enabled" not in row:
+                said["enabled"] = document["enabled"]
             if document is not None and _is_kept(document, said, only_new=only_new):
                 kept.append(alias)
                 continue

@@ -1,13 +1,15 @@
-"""All accounts and keys, out of the database and into it, some at a time: for backups and for moving house.
+"""All accounts, keys, invites and activities, out of the database and into it, some at a time: for backups and for
+moving house.
 
 Rules:
 - what is read is in order of its id, each piece from where the last ended, so no cursor has to stay open;
 - what stands already is not overwritten unless that is asked for; doing it twice changes nothing;
 - a key that has been revoked here stays so, whatever a backup says of it: it may be in wrong hands;
-- a user has one key that is good: another one's coming is passed over, or, replacing, ends the one that stands.
+- a user has one key that is good: another one's coming is passed over, or, replacing, ends the one that stands;
+- likewise who has left never counts again for who invited them, and whom staff barred from Verified stays barred.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -51,27 +53,58 @@ class Transfer:
         async for some in self._all("keys", "key_hash"):
             yield some
 
+    async def invites(self) -> AsyncIterator[Sequence[Document]]:
+        """Who came by whose invite, some at a time."""
+        async for some in self._all("invites", "user_id"):
+            yield some
+
+    async def activities(self) -> AsyncIterator[Sequence[Document]]:
+        """What is counted of members, and who is Verified or barred, some at a time."""
+        async for some in self._all("activity", "user_id"):
+            yield some
+
     async def missing_users(self, user_ids: Sequence[str]) -> set[str]:
         """Those of ``user_ids`` that are no account."""
         return set(user_ids) - set(await self._standing("users", "user_id", list(user_ids)))
 
     async def put_users(self, users: Sequence[Document], *, replace: bool) -> Moved:
         """Take accounts in."""
+        return await self._put("users", users, lambda known, new: replace)
+
+    async def put_invites(self, invites: Sequence[Document], *, replace: bool) -> Moved:
+        """Take in who was invited by whom."""
+        return await self._put(
+            "invites", invites, lambda known, new: replace and (known["left_at"] is None or new["left_at"] is not None)
+        )
+
+    async def put_activities(self, activities: Sequence[Document], *, replace: bool) -> Moved:
+        """Take in what is counted of members, and who is Verified or barred."""
+        return await self._put(
+            "activity",
+            activities,
+            lambda known, new: replace and (not known.get("is_barred") or bool(new.get("is_barred"))),
+        )
+
+    async def _put(
+        self, collection: str, documents: Sequence[Document], may_replace: Callable[[Document, Document], bool]
+    ) -> Moved:
+        """Take in documents that have one for each user; ``may_replace``: that one, by this one."""
         moved = Moved()
-        standing = await self._standing("users", "user_id", [user["user_id"] for user in users])
-        for user in users:
-            name = user["user_id"]
+        standing = await self._standing(collection, "user_id", [document["user_id"] for document in documents])
+        for document in documents:
+            name = document["user_id"]
             known = standing.get(name)
-            if known is None and await self._insert("users", user):
+            if known is None and await self._insert(collection, document):
                 moved.added.append(name)
-            elif known == user:
+            elif known == document:
                 moved.unchanged.append(name)
-            elif replace:
-                await self._replace("users", {"user_id": name}, user)
+            elif known is not None and may_replace(known, document):
+                await self._replace(collection, {"user_id": name}, document)
                 moved.replaced.append(name)
             else:
                 moved.kept.append(name)
-            standing[name] = user
+                continue
+            standing[name] = document
         return moved
 
     async def put_keys(self, keys: Sequence[Document], now: datetime, *, replace: bool) -> Moved:

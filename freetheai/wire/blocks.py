@@ -7,7 +7,8 @@ call only when its owner says that it is complete, because its later pieces may 
 Rules:
 - held pieces are bounded (``MAX_HELD_CHARS``); beyond it a live call that never got arguments is taken for one without,
   anything else makes ``is_overflowing`` true;
-- a piece for a block already told is refused (``add`` returns False).
+- a piece for a block already told is refused (``add`` returns False);
+- what text cites is told once, behind its end; what came before any text belongs to the next one.
 """
 
 from collections import deque
@@ -15,7 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from freetheai.wire.events import BlockDelta, BlockEnd, BlockKind, BlockStart, Event
+from freetheai.wire.citations import MAX_CITATIONS
+from freetheai.wire.events import BlockDelta, BlockEnd, BlockKind, BlockStart, Citation, Citations, Event
 
 # Held pieces of a stream (characters): what a provider may interleave before it counts as broken.
 MAX_HELD_CHARS: Final = 256 * 1024
@@ -35,14 +37,17 @@ class OpenBlock:
     is_closed: bool = False
     has_pieces: bool = False
     held: list[tuple[str, list[dict[str, Any]] | None]] = field(default_factory=list)
+    # In order, each once.
+    cited: dict[Citation, None] = field(default_factory=dict)
 
 
 class BlockQueue:
     """Blocks in, events in order out."""
 
-    __slots__ = ("_held", "_held_chars", "_live", "_next_index", "has_output", "is_overflowing")
+    __slots__ = ("_early", "_held", "_held_chars", "_live", "_next_index", "has_output", "is_overflowing")
 
     def __init__(self) -> None:
+        self._early: list[Citation] = []
         self._live: OpenBlock | None = None
         self._held: deque[OpenBlock] = deque()
         self._held_chars = 0
@@ -59,15 +64,19 @@ class BlockQueue:
             events.append(BlockDelta(live.index, text, logprobs))
             return
         newest = self._held[-1] if self._held else live
-        if newest is None or newest.kind != kind:
+        if newest is None or newest.kind != kind or newest.signature:
             newest = OpenBlock(kind)
             self.open(events, newest)
         self.add(events, newest, text, logprobs)
 
     def open(self, events: list[Event], block: OpenBlock) -> None:
         """A block begins; it is told now or when those before it are closed."""
-        self.has_output = True
+        # Hidden thinking alone is no answer.
+        self.has_output = self.has_output or block.kind != "redacted"
         self._held.append(block)
+        if self._early and block.kind == "text":
+            block.cited.update(dict.fromkeys(self._early))
+            self._early = []
         self._advance(events)
 
     def add(
@@ -89,11 +98,29 @@ class BlockQueue:
             self._make_room(events)
         return True
 
-    def sign(self, kind: BlockKind, signature: str) -> None:
-        """The newest block, if it is of this kind, was signed."""
+    def sign(self, events: list[Event], kind: BlockKind, signature: str) -> None:
+        """The newest block, if it is of this kind, was signed: it is complete."""
         newest = self._held[-1] if self._held else self._live
-        if newest is not None and newest.kind == kind:
-            newest.signature = signature
+        if newest is None or newest.kind != kind:
+            return
+        newest.signature = signature
+        if newest is self._live:
+            self._close_live(events)
+
+    def cite(self, citation: Citation, block: OpenBlock | None = None) -> None:
+        """The newest text, or this one, cites a link; left out where that text was told already."""
+        newest = block or (self._held[-1] if self._held else self._live)
+        if newest is None or newest.kind != "text":
+            if len(self._early) < MAX_CITATIONS:
+                self._early.append(citation)
+        elif len(newest.cited) < MAX_CITATIONS:
+            newest.cited[citation] = None
+
+    @property
+    def newest_kind(self) -> BlockKind | None:
+        """What the newest block is that is not told in full; None if there is none."""
+        newest = self._held[-1] if self._held else self._live
+        return None if newest is None else newest.kind
 
     def advance(self, events: list[Event]) -> None:
         """A block became complete: tell what waited for it."""
@@ -125,6 +152,8 @@ class BlockQueue:
         if self._live is not None:
             self._live.is_closed = True
             events.append(BlockEnd(self._live.index, self._live.signature))
+            if self._live.cited:
+                events.append(Citations(self._live.index, list(self._live.cited)))
             self._live = None
 
     def _begin_next(self, events: list[Event]) -> None:

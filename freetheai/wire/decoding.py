@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
 from freetheai.wire.events import Event, Failed, FailureKind, UpstreamFailure
+from freetheai.wire.expected import LONG_READ_BYTES
 from freetheai.wire.jsontext import loads
 from freetheai.wire.sse import Frame, SseSplitter, read_frame
-from freetheai.wire.template import TextMatch, TextTemplates
+from freetheai.wire.template import BLANK, TextMatch, TextTemplates
 
 DONE: Final = b"[DONE]"
 
@@ -32,12 +33,16 @@ class FrameDecoder:
         if self._is_over:
             return events
         match = self._templates.match
-        if self._splitter.is_idle and (whole := match(data, True)) is not None:
-            self._matched(whole, events)
-            return events
+        if self._splitter.is_idle:
+            if len(data) > LONG_READ_BYTES:
+                if self._matched_run(data, events):
+                    return events
+            elif (known := match(data)) is not None:
+                self._matched(known, events)
+                return events
         for text in self._splitter.texts(data):
-            if (found := match(text, False)) is not None:
-                self._matched(found, events)
+            if (known := match(text + BLANK)) is not None:
+                self._matched(known, events)
             elif (frame := read_frame(text)) is not None:
                 self._frame(frame, events)
         if self._splitter.is_overflowing:
@@ -73,12 +78,17 @@ class FrameDecoder:
             self._fail_as(events, self._error_fields(value))
         elif isinstance(value, dict):
             self._read(value, frame, events)
-        elif isinstance(value, list) and (fields := error_fields(value)):
-            self._fail_as(events, fields)
+        elif isinstance(value, list):
+            self._read_list(value, events)
 
     def _read(self, value: dict[str, Any], frame: Frame, events: list[Event]) -> None:
         """Read an event's object."""
         raise NotImplementedError
+
+    def _read_list(self, value: list[Any], events: list[Event]) -> None:
+        """Read an event that is a list: nothing, or an error."""
+        if fields := error_fields(value):
+            self._fail_as(events, fields)
 
     def _ended(self, events: list[Event], *, is_marked: bool) -> None:
         """Nothing more will come; ``is_marked``: ``[DONE]`` said so."""
@@ -95,6 +105,16 @@ class FrameDecoder:
     def _matched(self, match: TextMatch, events: list[Event]) -> None:
         """Read an event like an earlier one."""
         raise NotImplementedError
+
+    def _matched_run(self, data: bytes, events: list[Event]) -> bool:
+        """Read a whole read of events like the last one; False if it is anything else."""
+        template = self._templates.newest
+        run = None if template is None else template.texts_in(data)
+        if template is None or run is None:
+            return False
+        for text in run[1]:
+            self._matched((template, b"", text, -1), events)
+        return True
 
     def _fail(self, events: list[Event], kind: FailureKind, message: str) -> None:
         if not self._is_over:

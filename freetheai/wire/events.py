@@ -1,7 +1,7 @@
 """The vocabulary all formats share: what each upstream format is decoded to and each client format encoded from.
 
     stream = ResponseStart { block } [ Usage ] Finish   |   any prefix of that, then Failed
-    block  = BlockStart(i) { BlockDelta(i) } BlockEnd(i)        i counts 0, 1, 2 …
+    block  = BlockStart(i) { BlockDelta(i) } BlockEnd(i) [ Citations(i) ]       i counts 0, 1, 2 …
 
 Rules:
 - blocks do not interleave; a decoder for a format that does (parallel tool calls) holds the later block back, bounded;
@@ -13,7 +13,7 @@ Not frozen: these are made by the million, and freezing costs more than it gives
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 # text: BlockDelta.text is text. thinking: reasoning text, BlockEnd.signature where signed. redacted: opaque data of
 # hidden reasoning (one delta). refusal: text. tool_call: BlockDelta.text is a fragment of the arguments' JSON (of free
@@ -98,6 +98,36 @@ class BlockEnd:
     signature: str = ""
 
 
+class Citation(NamedTuple):
+    """A link that text cites.
+
+    ``quote`` is what the source says there, where the upstream tells. ``start`` and ``end`` (behind it) are characters
+    of all the answer's text, of the block's own where ``in_block``; -1: the whole block. ``citations.placed`` settles
+    that.
+    """
+
+    url: str
+    title: str = ""
+    quote: str = ""
+    start: int = -1
+    end: int = -1
+    in_block: bool = False
+
+
+@dataclass(slots=True)
+class Citations:
+    """What a text block cites: right behind its end, before anything else begins.
+
+    ``at``: how many characters of text stand before the block, ``size``: how many it has itself. Decoders don't count:
+    whoever joins decoder and encoder does (``citations.placed``).
+    """
+
+    index: int
+    cited: list[Citation]
+    at: int = 0
+    size: int = 0
+
+
 @dataclass(slots=True)
 class Usage:
     """Tokens: ``in_total`` includes cached and cache-written ones, ``out_total`` includes reasoning."""
@@ -134,7 +164,7 @@ class Failed:
     failure: UpstreamFailure
 
 
-Event = ResponseStart | BlockStart | BlockDelta | BlockEnd | NextAnswer | Usage | Finish | Failed
+Event = ResponseStart | BlockStart | BlockDelta | BlockEnd | Citations | NextAnswer | Usage | Finish | Failed
 
 # Kinds whose first piece counts as "any output": after it nothing is retried. A role or a start is none.
 OUTPUT_EVENTS = (BlockStart, BlockDelta)

@@ -2,7 +2,18 @@
 
 from collections.abc import Iterable
 
-from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Event, Failed, Finish, NextAnswer, Usage
+from freetheai.wire.citations import placed
+from freetheai.wire.events import (
+    BlockDelta,
+    BlockEnd,
+    BlockStart,
+    Citations,
+    Event,
+    Failed,
+    Finish,
+    NextAnswer,
+    Usage,
+)
 from freetheai.wire.formats import Block, Response, ToolCall
 
 
@@ -20,6 +31,9 @@ def fold(events: Iterable[Event]) -> Response:
         elif isinstance(event, BlockEnd):
             _close(answer.blocks[-1], "".join(pieces), event.signature)
             pieces = []
+        elif isinstance(event, Citations):
+            size = len(answer.blocks[-1].text)
+            answer.blocks[-1].cited = placed(event, len(answer.text()) - size, size).cited
         elif isinstance(event, Usage):
             response.usage = event
         elif isinstance(event, Finish):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from freetheai.errors import ApiError
-from freetheai.wire.events import Event, FinishReason, UpstreamFailure, Usage
+from freetheai.wire.events import Citation, Event, FinishReason, UpstreamFailure, Usage
 from freetheai.wire.request import ChatRequest, ClientFormatName
 
 UpstreamFormatName = Literal["chat", "messages", "responses", "gemini"]
@@ -114,7 +114,10 @@ class ToolCall:
 
 @dataclass(slots=True)
 class Block:
-    """One block of a folded answer, in the order it came. ``text`` is thinking, text, refusal or opaque data."""
+    """One block of a folded answer, in the order it came. ``text`` is thinking, text, refusal or opaque data.
+
+    ``cited``: links, their places in all the answer's text.
+    """
 
     kind: str
     text: str = ""
@@ -122,6 +125,7 @@ class Block:
     call: ToolCall | None = None
     media_type: str = ""
     logprobs: list[dict[str, Any]] | None = None
+    cited: list[Citation] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,17 +2,22 @@
 
 A signature, encrypted reasoning or a thought signature leaves us as ``fta1.<origin>.<opaque>`` (origin in base64url)
 when it crosses formats; ``untag`` gives it back only for the same origin. A call's, in a format whose calls have no
-field for it, is ``fta1.<origin>.call.<call id in base64url>.<opaque>``: opaque values hold no dots.
+field for it, is ``fta1.<origin>.call.<call id in base64url>.<opaque>``: opaque values hold no dots. An entry of a chat
+provider's own `reasoning_details` is ``fta1.<origin>.detail.<its other members in base64url>.<opaque>``: it goes back
+as that entry, and as nothing else.
 
 Rules: what clients send back is theirs to forge, so it is bounded and parsed as data, never trusted as a statement.
 """
 
 import base64
 import binascii
-from typing import Final
+from typing import Any, Final
+
+import orjson
 
 _TAG: Final = "fta1."
 _CALL: Final = "call."
+_DETAIL: Final = "detail."
 # Longest opaque value taken back (characters): encrypted reasoning of a long turn is some hundred KiB.
 MAX_TAGGED_CHARS: Final = 4 * 1024 * 1024
 
@@ -30,7 +35,27 @@ def is_tagged(value: str) -> bool:
 
 
 def untag(origin: str, tagged: str) -> str:
-    """The opaque value if ``origin`` made it, else ""."""
+    """The opaque value if ``origin`` made it, else ""; "" for an entry too, which is no value of its own."""
+    opaque = _untagged(origin, tagged)
+    return "" if opaque.startswith(_DETAIL) else opaque
+
+
+def packed_detail(detail: dict[str, Any], opaque: str) -> str:
+    """An entry as an opaque value: the one that it holds, ``opaque``, behind its other members."""
+    return f"{_DETAIL}{base64.urlsafe_b64encode(orjson.dumps(detail)).decode()}.{opaque}"
+
+
+def untag_detail(origin: str, tagged: str) -> tuple[dict[str, Any], str] | None:
+    """An entry's other members and its value, if ``origin`` made it."""
+    packed, _, opaque = _untagged(origin, tagged).removeprefix(_DETAIL).partition(".")
+    try:
+        detail = orjson.loads(base64.urlsafe_b64decode(packed.encode("ascii", "replace")))
+    except (binascii.Error, ValueError):
+        return None
+    return (detail, opaque) if isinstance(detail, dict) and opaque else None
+
+
+def _untagged(origin: str, tagged: str) -> str:
     if not tagged.startswith(_TAG) or len(tagged) > MAX_TAGGED_CHARS:
         return ""
     maker, _, opaque = tagged[len(_TAG) :].partition(".")

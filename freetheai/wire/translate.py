@@ -17,9 +17,12 @@ from dataclasses import dataclass, replace
 
 from freetheai.errors import ApiError
 from freetheai.log.traces import trace_of
+from freetheai.wire.citations import placed
 from freetheai.wire.events import (
     BlockDelta,
+    BlockEnd,
     BlockStart,
+    Citations,
     Event,
     Failed,
     FailurePhase,
@@ -133,6 +136,9 @@ class Translation(GuardedStream):
         self._encoder = encoder
         self._decode = decoder.feed
         self._encode = encoder.encode
+        # Where the open block begins in the output, and how much of all text came before it and is its own.
+        self._begin = self._text_at = self._text_size = 0
+        self._is_text = False
 
     def _feed(self, data: bytes) -> bytes:
         events = self._decode(data)
@@ -157,6 +163,13 @@ class Translation(GuardedStream):
                 self.output_chars += len(event.text)
             elif isinstance(event, BlockStart):
                 self.has_output = True
+                self._begin, self._is_text = self.output_chars, event.kind == "text"
+            elif isinstance(event, BlockEnd):
+                if self._is_text:
+                    self._text_at += self._text_size
+                    self._text_size = self.output_chars - self._begin
+            elif isinstance(event, Citations):
+                event = placed(event, self._text_at, self._text_size)
             elif isinstance(event, Failed):
                 self.failure = event.failure
                 break

@@ -4,7 +4,8 @@ Rules:
 - every call has exactly one result, in the turn right after it: missing ones are made up, second ones and those without
   a call become text; clients that cut their history break this daily, and upstreams answer with 400;
 - ids are unique in a conversation; a call without one gets one, its result the same;
-- what a model can't read is a 400 that names it, never silence; inside a tool result it becomes a visible marker.
+- what a model can't read is a 400 that names it, never silence; inside a tool result, or in an answer of another model,
+  it becomes a visible marker: nobody can take that back.
 """
 
 from dataclasses import replace
@@ -133,19 +134,26 @@ def result_text(result: ToolResultPart) -> str:
 
 
 def marker(part: Part) -> str:
-    """What stands for a part that a model can't read, inside a tool result."""
+    """What stands for a part that a model can't read, inside a tool result or an earlier answer."""
     match part:
         case ImagePart():
             return "[image: this model can't read images]"
         case AudioPart():
             return "[audio: this model can't read audio]"
         case FilePart(is_text=True):
-            return part.data
+            return f"[{part.name}]\n{part.data}" if part.name else part.data
         case FilePart():
             return f"[document {part.name or part.media_type}: this model can't read documents]"
         case OpaquePart():
             return f"[{part.kind}]"
     return ""
+
+
+def split_system(parts: list[Part]) -> list[Turn]:
+    """A system message behind the leading text as turns: what is no text is shown by the user, where all can see it."""
+    texts: list[Part] = [part for part in parts if isinstance(part, TextPart | RefusalPart)]
+    others: list[Part] = [part for part in parts if not isinstance(part, TextPart | RefusalPart)]
+    return [*([Turn("system", texts)] if texts else []), *([Turn("user", others)] if others else [])]
 
 
 def merged(turns: list[Turn]) -> list[Turn]:
@@ -170,7 +178,7 @@ def refuse_unsupported(request: ChatRequest, target: Target) -> None:
     if target.supports_image_input and target.supports_audio and target.supports_files:
         return
     for number, turn in enumerate(request.turns):
-        for part in turn.parts:
+        for part in turn.parts if turn.role != "assistant" else ():
             if (kind := _unsupported(part, target)) is not None:
                 raise ApiError(
                     errors.INVALID_REQUEST,

@@ -232,6 +232,20 @@ async def test_loading_again_changes_what_changed_and_keeps_the_time_of_creation
 
 
 @on_loop
+async def test_what_staff_switched_off_stays_off_when_its_row_says_nothing_of_it(mongo, database):
+    async with open_store(mongo.url, database.name) as store:
+        models = Models(store)
+        await models.upsert([{"id": "a/one"}], AT, only_new=True)
+        assert (await models.find("a/one"))["enabled"] is True
+        await models.set_enabled("a/one", is_enabled=False, at=LATER)
+        assert await models.upsert([{"id": "a/one", "context_window": 9}], LATER, only_new=True) == Loaded(
+            [], ["a/one"], []
+        )
+        found = await models.find("a/one")
+        assert (found["enabled"], found["context_window"]) == (False, 9)
+
+
+@on_loop
 async def test_what_staff_changed_survives_a_start_until_the_row_changes(mongo, database):
     async with open_store(mongo.url, database.name) as store:
         models = Models(store)

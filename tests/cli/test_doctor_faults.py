@@ -18,7 +18,12 @@ from support.redis_server import RedisServer
 
 GUILD = 42
 MEMBERS = 1 << 14
-RIGHTS = (1 << 28) | (1 << 10) | (1 << 5)
+CONTENT = 1 << 19
+RIGHTS = {
+    "View Channels": 1 << 10, "Manage Roles": 1 << 28, "Manage Server": 1 << 5, "Manage Messages": 1 << 13,
+    "Read Message History": 1 << 16, "Send Messages": 1 << 11,
+}  # fmt: skip
+STAFF_ID = "1000000000000000003"
 
 
 def problems(outcome: Any) -> list[str]:
@@ -126,22 +131,23 @@ class Discord:
         roles = [
             {"id": str(GUILD), "name": "@everyone", "position": 0, "permissions": "0"},
             {"id": "2", "name": "seems_legit", "position": 1, "permissions": "0"},
-            {"id": "3", "name": "staff", "position": 2, "permissions": "0"},
-            {"id": "4", "name": "the bot", "position": 3, "permissions": str(RIGHTS)},
+            {"id": STAFF_ID, "name": "staff", "position": 2, "permissions": "0"},
+            {"id": "4", "name": "the bot", "position": 3, "permissions": str(sum(RIGHTS.values()))},
         ]
         self.answers: dict[str, Any] = {
             "/api/v10/users/@me": json_reply({"id": "7", "username": "keeper"}),
             "/api/v10/applications/@me": json_reply({"id": "7", "flags": MEMBERS}),
-            f"/api/v10/guilds/{GUILD}": json_reply({"id": str(GUILD), "name": "House", "roles": roles}),
             f"/api/v10/guilds/{GUILD}/members/7": json_reply({"roles": ["4"]}),
         }
         self.roles = roles
 
-    def examine(self, upstream: ScriptedUpstream) -> list[Finding]:
-        upstream.routes = self.answers
+    def examine(self, upstream: ScriptedUpstream, **settings_: Any) -> list[Finding]:
+        guild = {"id": str(GUILD), "name": "House", "roles": self.roles}
+        upstream.routes = {f"/api/v10/guilds/{GUILD}": json_reply(guild), **self.answers}
         settings = DiscordSettings(
-            enabled=True, token=Secret("the.bot.token"), guild_id=GUILD, api_base_url=f"{upstream.url}/api/v10"
-        )
+            enabled=True, token=Secret("the.bot.token"), guild_id=GUILD, api_base_url=f"{upstream.url}/api/v10",
+            **settings_,
+        )  # fmt: skip
         findings = asyncio.run(check_discord(settings))
         assert all(request.headers["authorization"] == "Bot the.bot.token" for request in upstream.requests)
         assert not any("the.bot.token" in word for finding in findings for word in (finding.detail, finding.advice))
@@ -176,6 +182,17 @@ def test_a_missing_intent(upstream):
     (finding,) = discord.examine(upstream)
     assert (finding.check, finding.state) == ("discord intents", "error")
     assert "switch on Server Members Intent" in finding.advice
+    assert "discord.members_intent = false" in finding.advice
+
+
+def test_the_intent_that_shows_posted_keys(upstream):
+    assert [each.state for each in Discord().examine(upstream)] == ["ok"], "it is not asked for"
+    (finding,) = Discord().examine(upstream, message_content_intent=True)
+    assert (finding.check, finding.state) == ("discord intents", "error")
+    assert "switch on Message Content Intent" in finding.advice
+    discord = Discord()
+    discord.answers["/api/v10/applications/@me"] = json_reply({"id": "7", "flags": MEMBERS | CONTENT})
+    assert [each.state for each in discord.examine(upstream, message_content_intent=True)] == ["ok"]
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -193,23 +210,66 @@ def test_a_bot_that_is_not_in_the_server(upstream, status):
         pytest.param(1, {"name": "other"}, "the server has no role 'seems_legit'", id="no Verified role"),
         pytest.param(2, {"name": "other"}, "the server has no role 'staff'", id="no staff role"),
         pytest.param(1, {"position": 9}, "the bot can't grant 'seems_legit'", id="a role above the bot's"),
-        pytest.param(3, {"permissions": str(1 << 10)}, "the bot lacks Manage Roles, Manage Server", id="no rights"),
     ],
 )
-def test_roles_and_rights(upstream, role, change, says):
+def test_roles(upstream, role, change, says):
     discord = Discord()
     discord.roles[role].update(change)
-    discord.answers[f"/api/v10/guilds/{GUILD}"] = json_reply({"id": str(GUILD), "name": "H", "roles": discord.roles})
     (finding,) = discord.examine(upstream)
     assert finding.state == "warning"
     assert finding.detail.startswith(says)
     assert "Server Settings, Roles" in finding.advice
 
 
+@pytest.mark.parametrize("right", RIGHTS)
+def test_a_right_the_bot_lacks(upstream, right):
+    discord = Discord()
+    discord.roles[3]["permissions"] = str(sum(RIGHTS.values()) - RIGHTS[right])
+    (finding,) = discord.examine(upstream)
+    assert (finding.check, finding.state) == ("discord rights", "warning")
+    assert finding.detail.startswith(f"the bot lacks {right}: ")
+    assert finding.advice.endswith(f"switch on {right}")
+
+
+def test_a_right_that_everyone_has_is_the_bot_s_too(upstream):
+    discord = Discord()
+    discord.roles[3]["permissions"] = str(sum(RIGHTS.values()) - RIGHTS["Send Messages"])
+    discord.roles[0]["permissions"] = str(RIGHTS["Send Messages"])
+    assert [finding.state for finding in discord.examine(upstream)] == ["ok"]
+
+
+@pytest.mark.parametrize("name", ["staff", "seems_legit"])
+def test_two_roles_of_one_name(upstream, name):
+    discord = Discord()
+    discord.roles.append({"id": "1000000000000000009", "name": name, "position": 1, "permissions": "0"})
+    (finding,) = discord.examine(upstream)
+    meant = next(role["id"] for role in discord.roles if role["name"] == name)
+    assert finding.detail == f"2 roles are called {name!r}; only the oldest ({meant}) counts"
+    assert "rename or delete the others" in finding.advice
+    assert ("discord.staff_roles" in finding.advice) is (name == "staff")
+
+
+def test_staff_roles_by_id(upstream):
+    discord = Discord()
+    discord.roles[2]["name"] = "called otherwise"
+    assert [each.state for each in discord.examine(upstream, staff_roles=(STAFF_ID,))] == ["ok"]
+    (finding,) = discord.examine(upstream, staff_roles=(STAFF_ID[:-1] + "4",))
+    assert finding.detail == f"the server has no role with the id {STAFF_ID[:-1]}4"
+    assert "Copy Role ID" in finding.advice
+    discord.roles.append({"id": "1000000000000000009", "name": STAFF_ID, "position": 1, "permissions": "0"})
+    discord.roles[2]["id"] = "1000000000000000008"
+    (finding,) = discord.examine(upstream, staff_roles=(STAFF_ID,))
+    assert "no role with the id" in finding.detail, "a name that looks like an id is none"
+
+
+def test_the_verified_role_goes_by_name(upstream):
+    findings = Discord().examine(upstream, verified_role=STAFF_ID)
+    assert [each.detail for each in findings] == [f"discord.verified_role takes no id: {STAFF_ID}"]
+
+
 def test_an_administrator_may_everything(upstream):
     discord = Discord()
     discord.roles[3]["permissions"] = str(1 << 3)
-    discord.answers[f"/api/v10/guilds/{GUILD}"] = json_reply({"id": str(GUILD), "name": "H", "roles": discord.roles})
     assert [finding.state for finding in discord.examine(upstream)] == ["ok"]
 
 

@@ -14,6 +14,19 @@ from freetheai import ids
 from freetheai.account_lines import unknown_fields
 from support.stores import AT, a_key, a_user
 
+INVITED = {
+    "user_id": "fay", "inviter_id": "ann", "code": "inv1", "joined_at": AT, "left_at": None, "is_counted": True,
+    "reason": "",
+}  # fmt: skip
+LEFT = {"left_at": AT, "is_counted": False}
+# What falls away by itself must not do so in the midst of a test.
+LATER = datetime(2099, 1, 1, tzinfo=UTC)
+COUNTED = {"user_id": "bob", "days": ["2026-11-21", "2026-11-22"], "messages": 9, "last_at": AT, "expires_at": LATER}
+VERIFIED = {
+    "user_id": "ann", "days": ["2026-11-22"], "messages": 70, "last_at": AT, "granted_at": AT, "is_barred": False,
+    "by": "bot:activity", "pending": "",
+}  # fmt: skip
+BARRED = {"user_id": "nix", "granted_at": None, "is_barred": True, "by": "discord:7", "pending": "take"}
 SIGNUP = {"use_case": "I write\nstories.", "disclosure": "none", "at": AT}
 
 
@@ -30,18 +43,25 @@ def house(database) -> list[str]:
     old = {**a_key("ann"), "revoked_at": AT, "revoked_reason": "rotated"}
     database["users"].insert_many([dict(user) for user in users])
     database["keys"].insert_many([dict(key) for key in [*keys, old]])
+    database["invites"].insert_many([dict(INVITED), {**INVITED, "user_id": "gus", **LEFT}])
+    database["activity"].insert_many([dict(each) for each in (COUNTED, VERIFIED, BARRED)])
     return secrets
 
 
-def everything(database) -> tuple[list[Any], list[Any]]:
-    users = database["users"].find({}, {"_id": 0}).sort("user_id", 1)
-    keys = database["keys"].find({}, {"_id": 0}).sort("key_hash", 1)
-    return list(users), list(keys)
+def everything(database) -> list[list[Any]]:
+    return [
+        list(database[name].find({}, {"_id": 0}).sort(order, 1))
+        for name, order in (("users", "user_id"), ("keys", "key_hash"), ("invites", "user_id"), ("activity", "user_id"))
+    ]
 
 
 def empty(database) -> None:
-    database["users"].delete_many({})
-    database["keys"].delete_many({})
+    for name in ("users", "keys", "invites", "activity"):
+        database[name].delete_many({})
+
+
+ADDED = {"users_added": 3, "keys_added": 4, "invites_added": 2, "activities_added": 3}
+UNCHANGED = {"users_unchanged": 3, "keys_unchanged": 4, "invites_unchanged": 2, "activities_unchanged": 3}
 
 
 def counts(outcome) -> dict[str, int]:
@@ -50,28 +70,31 @@ def counts(outcome) -> dict[str, int]:
 
 def test_a_house_moves_whole(run, database, house, tmp_path):
     before = everything(database)
-    assert run("export", "backup.jsonl", "--json").json == {"file": "backup.jsonl", "users": 3, "keys": 4}
+    assert run("export", "backup.jsonl", "--json").json == {
+        "file": "backup.jsonl", "users": 3, "keys": 4, "invites": 2, "activities": 3
+    }  # fmt: skip
     backup = (tmp_path / "backup.jsonl").read_bytes()
     assert not any(secret.encode() in backup for secret in house), "hashes only"
     assert stat.S_IMODE(os.stat(tmp_path / "backup.jsonl").st_mode) == 0o600
     assert os.listdir(tmp_path) == ["backup.jsonl"]
     empty(database)
-    assert counts(run("import", "backup.jsonl", "--json")) == {"users_added": 3, "keys_added": 4}
+    assert counts(run("import", "backup.jsonl", "--json")) == ADDED
     assert everything(database) == before
     shown = run("keys", "show", house[0], "--json").json
     assert shown[0]["user_id"] == "ann", "the keys go on to work"
-    assert counts(run("import", "backup.jsonl", "--json")) == {"users_unchanged": 3, "keys_unchanged": 4}
-    assert counts(run("import", "backup.jsonl", "--replace", "--json")) == {"users_unchanged": 3, "keys_unchanged": 4}
+    assert counts(run("import", "backup.jsonl", "--json")) == UNCHANGED
+    assert counts(run("import", "backup.jsonl", "--replace", "--json")) == UNCHANGED
     assert everything(database) == before
 
 
 def test_stdout_and_stdin_are_files_too(run, database, house, monkeypatch):
     before = everything(database)
     exported = run("export").out
-    assert [orjson.loads(line)["kind"] for line in exported.splitlines()] == ["user"] * 3 + ["key"] * 4
+    kinds = [orjson.loads(line)["kind"] for line in exported.splitlines()]
+    assert kinds == ["user"] * 3 + ["key"] * 4 + ["invite"] * 2 + ["activity"] * 3
     empty(database)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(exported.encode())))
-    assert counts(run("import", "-", "--json")) == {"users_added": 3, "keys_added": 4}
+    assert counts(run("import", "-", "--json")) == ADDED
     assert everything(database) == before
 
 
@@ -87,7 +110,7 @@ def test_what_stands_is_left_unless_replacing_is_asked_for(run, database, house)
     run("export", "backup.jsonl")
     run("users", "set", "ann", "--invites", "30")
     assert counts(run("import", "backup.jsonl", "--json")) == {
-        "users_unchanged": 2, "users_kept": 1, "keys_unchanged": 4
+        **UNCHANGED, "users_unchanged": 2, "users_kept": 1
     }  # fmt: skip
     assert database["users"].find_one({"user_id": "ann"})["invites"] == 30
     assert counts(run("import", "backup.jsonl", "--replace", "--json"))["users_replaced"] == 1
@@ -100,6 +123,21 @@ def test_a_key_that_was_revoked_since_stays_dead(run, database, house):
     for options in ([], ["--replace"]):
         assert counts(run("import", "backup.jsonl", *options, "--json"))["keys_kept"] == 1
     assert database["keys"].count_documents({"user_id": "ann", "revoked_at": None}) == 0
+
+
+def test_who_left_and_whom_staff_barred_since_stay_so(run, database, house, notices):
+    run("export", "backup.jsonl")
+    database["invites"].update_one({"user_id": "fay"}, {"$set": LEFT})
+    database["activity"].update_one({"user_id": "ann"}, {"$set": {"is_barred": True, "granted_at": None}})
+    database["activity"].update_one({"user_id": "bob"}, {"$set": {"messages": 11}})
+    assert counts(run("import", "backup.jsonl", "--json"))["activities_kept"] == 2
+    notices.take()
+    taken = counts(run("import", "backup.jsonl", "--replace", "--json"))
+    assert (taken["invites_kept"], taken["activities_kept"], taken["activities_replaced"]) == (1, 1, 1)
+    assert database["invites"].find_one({"user_id": "fay"})["is_counted"] is False
+    assert database["activity"].find_one({"user_id": "ann"})["is_barred"] is True
+    assert database["activity"].find_one({"user_id": "bob"})["messages"] == 9
+    assert notices.take() == [("verification", "bob")]
 
 
 def test_a_user_s_other_good_key_stands_until_it_is_replaced(run, database, house, notices):
@@ -126,10 +164,12 @@ def test_both_are_audited(run, database, house):
     run("export", "backup.jsonl")
     run("import", "backup.jsonl")
     rows = {row["action"]: row["details"] for row in database["audit"].find()}
-    assert rows["accounts.export"] == {"users": 3, "keys": 4}
+    assert rows["accounts.export"] == {"users": 3, "keys": 4, "invites": 2, "activities": 3}
     assert rows["accounts.import"]["keys_unchanged"] == 4
 
 
+INVITE = {**INVITED, "kind": "invite", "joined_at": "2026-11-22T12:00:00Z"}
+ACTIVITY = {"kind": "activity", "user_id": "eve"}
 USER = {"kind": "user", "user_id": "eve", "created_at": "2026-11-22T12:00:00Z"}
 KEY = {
     "kind": "key",
@@ -143,7 +183,7 @@ KEY = {
 def test_a_line_written_by_hand_says_only_what_it_must(run, database, tmp_path):
     (tmp_path / "hand.jsonl").write_bytes(b"\n".join([orjson.dumps(USER), b"", orjson.dumps(KEY), b"   "]))
     assert counts(run("import", "hand.jsonl", "--json")) == {"users_added": 1, "keys_added": 1}
-    users, keys = everything(database)
+    users, keys, *_ = everything(database)
     assert users[0] == a_user("eve", name="", is_member=None)
     assert keys[0]["created_at"] == datetime(2026, 11, 22, 12, 0, 0, 123000, tzinfo=UTC)
     assert keys[0]["revoked_at"] is None
@@ -155,7 +195,7 @@ def test_a_line_written_by_hand_says_only_what_it_must(run, database, tmp_path):
         pytest.param(b"{", "is not JSON", id="no JSON"),
         pytest.param(b"\xff\xfe", "is not JSON", id="no text"),
         pytest.param(b"[1]", "is no JSON object", id="a list"),
-        pytest.param(b"{}", "kind: must be one of user, key", id="of no kind"),
+        pytest.param(b"{}", "kind: must be one of user, key, invite, activity", id="of no kind"),
         pytest.param(orjson.dumps({**USER, "kind": []}), "kind: must be", id="a kind that is no name"),
         pytest.param(orjson.dumps({**USER, "admin": True}), "admin: is not a field of a user", id="an unknown field"),
         pytest.param(orjson.dumps({"kind": "user", "user_id": "a"}), "created_at: is missing", id="a missing field"),
@@ -177,6 +217,17 @@ def test_a_line_written_by_hand_says_only_what_it_must(run, database, tmp_path):
         pytest.param(orjson.dumps({**USER, "signup": {"at": None}}), "signup: must have all", id="half a signup"),
         pytest.param(orjson.dumps({**KEY, "key_hash": "fta_x"}), "key_hash: must be 64 hex", id="a key in clear"),
         pytest.param(orjson.dumps({**KEY, "key_prefix": "fta_" + "a" * 40}), "key_prefix: must be", id="all of a key"),
+        pytest.param(orjson.dumps({**INVITE, "left_at": 5}), "left_at: must be a time", id="a number for leaving"),
+        pytest.param(orjson.dumps({**INVITE, "is_counted": 1}), "is_counted: must be true", id="a number for yes"),
+        pytest.param(orjson.dumps({**INVITE, "tier": 1}), "tier: is not a field of an invite", id="an unknown field"),
+        pytest.param(orjson.dumps({**ACTIVITY, "days": "x"}), "days: must be a list", id="days that are none"),
+        pytest.param(orjson.dumps({**ACTIVITY, "days": ["x"]}), "days: must be a day", id="a day that is none"),
+        pytest.param(
+            orjson.dumps({**ACTIVITY, "pending": "maybe"}), "pending: must be one of", id="nothing to be done"
+        ),
+        pytest.param(
+            orjson.dumps({**ACTIVITY, "said": "hi"}), "said: is not a field of an activity", id="what was said"
+        ),
         pytest.param(b'{"kind":"user","a":"' + b"x" * (1 << 20) + b'"}', "is longer than", id="a line without end"),
     ],
 )
@@ -186,7 +237,7 @@ def test_a_bad_line_is_named_and_nothing_is_taken(run, database, tmp_path, line,
     assert (refused.status, refused.out) == (1, "")
     assert refused.err.startswith(f"freetheai: bad.jsonl line 2: {reason}"), refused.err
     assert refused.err.count("\n") == 1
-    assert everything(database) == ([], [])
+    assert everything(database) == [[]] * 4
 
 
 def test_a_key_of_nobody_is_refused(run, tmp_path):

@@ -25,6 +25,7 @@ from fakes.upstream import (
     sse,
     stream,
 )
+from support.citing import answer
 from support.mongo_server import new_database, shared_server
 from support.node import NODE_FOLDER, node_program
 from support.program import Program
@@ -392,6 +393,49 @@ class TestResponsesClients:
         assert "response.failed" in seen
         assert "response.completed" not in seen
         assert raised.value.type == "provider_error"
+
+
+LINKS = [("https://a.example/0", "T0"), ("https://a.example/1", "T1")]
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_links_that_an_answer_cites_are_read(
+    openai_client: OpenAI, anthropic_client: Anthropic, upstream: ScriptedUpstream, alias: str
+) -> None:
+    spoken = alias.partition("/")[0]
+
+    def script(request: Request) -> Any:
+        is_stream = request.json().get("stream") or "streamGenerate" in request.path
+        data = answer(spoken, ["Grüße. ", "Bye."], is_plain=not is_stream)
+        return stream([data]) if is_stream else json_reply(orjson.loads(data))
+
+    upstream.script = script
+    with openai_client.chat.completions.stream(model=alias, messages=HELLO) as chat_stream:
+        streamed = chat_stream.get_final_completion()
+    for completion in (openai_client.chat.completions.create(model=alias, messages=HELLO), streamed):
+        message = completion.choices[0].message
+        links = [note.url_citation for note in message.annotations or ()]
+        assert [(link.url, link.title) for link in links] == LINKS
+        assert [(message.content or "")[link.start_index : link.end_index] for link in links] == ["Grüße. ", "Bye."]
+    with openai_client.responses.stream(model=alias, input="Hi") as response_stream:
+        told = [event.annotation for event in response_stream if event.type == "response.output_text.annotation.added"]
+        final = response_stream.get_final_response()
+    assert len(told) == len(LINKS)
+    for response in (openai_client.responses.create(model=alias, input="Hi"), final):
+        parts = [part for item in response.output for part in (item.content if item.type == "message" else ())]
+        notes = [note for part in parts for note in part.annotations if part.type == "output_text"]
+        assert [(note.url, note.title) for note in notes if note.type == "url_citation"] == LINKS
+    options: dict[str, Any] = {"model": alias, "max_tokens": 100}
+    with anthropic_client.messages.stream(messages=HELLO, **options) as running:
+        said = running.get_final_message()
+    for answered in (anthropic_client.messages.create(messages=HELLO, **options), said):
+        blocks = [block for block in answered.content if block.type == "text"]
+        assert [(link.url, link.title) for block in blocks for link in block.citations or ()] == LINKS
+    turns = [*HELLO, {"role": "assistant", "content": [block.to_dict() for block in said.content]}, *HELLO]
+    for other in ALIASES:
+        spoken = other.partition("/")[0]
+        assert anthropic_client.messages.create(model=other, max_tokens=100, messages=turns).content
+        assert b"fta1" not in upstream.requests[-1].body, "a link that no provider made goes to none"
 
 
 class Place(BaseModel):

@@ -62,7 +62,7 @@ def sections(upstream: ScriptedUpstream, redis_server: RedisServer) -> dict[str,
 
 
 class House:
-    """Several processes of one configuration. ``start(reuse_port=True)``: all on one port; else each on its own."""
+    """Several processes of one configuration. ``is_shared``: all on one port; else each on its own."""
 
     def __init__(self, folder: Path, sections: dict[str, dict[str, Any]]) -> None:
         self._folder = folder
@@ -71,19 +71,24 @@ class House:
 
     def start(self, count: int, *, is_shared: bool, **changes: dict[str, Any]) -> list[Program]:
         """Start ``count`` processes, side by side."""
+        prepared = self.prepare(count, is_shared=is_shared, **changes)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Program.start, prepared))
+        return prepared
+
+    def prepare(self, count: int, *, is_shared: bool, **changes: dict[str, Any]) -> list[Program]:
+        """``count`` processes that are to be started."""
         port = free_port()
-        started = []
+        prepared = []
         for number in range(count):
             server = {"reuse_port": True, "port": port} if is_shared else {}
             folder = self._folder / f"{len(self.programs) + number}"
             folder.mkdir()
             program = Program(folder, {**self._sections, **changes, "server": server}, MODELS)
             program.port = port if is_shared else program.port
-            started.append(program)
-        self.programs += started
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(Program.start, started))
-        return started
+            prepared.append(program)
+        self.programs += prepared
+        return prepared
 
     def stop(self) -> None:
         for program in self.programs:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -71,6 +72,31 @@ def test_what_changes_is_known_to_all_three_within_a_second(three: list[Program]
         wait_until(lambda expected=expected: all_say(expected), 1.5)  # type: ignore[misc]
 
 
+def test_under_load_with_one_killed_the_others_know_every_change(three: list[Program], members: Members) -> None:
+    loaded, changing = members.add("loaded-by-all", "changing", is_member=True)
+    victim, *others = three
+
+    def others_say(*expected: tuple[int, str]) -> bool:
+        return {ask(program, changing) for program in others} == set(expected)
+
+    with SteadyLoad([program.port for program in others], loaded, pause_s=0.05) as load:
+        wait_until(lambda: load.successes > 20 and others_say((200, "")), 20)
+        victim.signal(signal.SIGKILL)
+        victim.wait(10)
+        steps = [
+            (("users", "set", "changing", "--pause", "tests"), (403, "user_paused")),
+            (("users", "set", "changing", "--unpause"), (200, "")),
+            (("users", "set", "changing", "--left"), (403, "discord_membership_required")),
+            (("keys", "revoke", "--user", "changing"), (401, "invalid_api_key")),
+        ]
+        for command, expected in steps:
+            others[0].cli(*command)
+            wait_until(lambda expected=expected: others_say(expected), 1.5)  # type: ignore[misc]
+    assert set(load.ends) | set(load.kept_ends) == {"200"}, (load.ends, load.kept_ends, load.refusals)
+    victim.start()
+    assert ask(victim, changing) == (401, "invalid_api_key")
+
+
 def test_limits_are_the_house_s_not_the_process_s(three: list[Program], members: Members) -> None:
     (key,) = members.add("limited")
     members.fill_minute("limited", MINUTE - 9)
@@ -114,6 +140,17 @@ def test_of_three_on_one_port_one_that_drains_is_not_missed(sharing: list[Progra
     assert set(load.ends) == {"200"}, (load.ends, load.refusals)
 
 
+def test_the_admin_port_answers_probes_and_no_foreign_page(sharing: list[Program]) -> None:
+    url = f"http://127.0.0.1:{sharing[1].admin_port}"
+    for path in ("healthz", "readyz", "metrics"):
+        whole, head = httpx2.get(f"{url}/{path}"), httpx2.head(f"{url}/{path}")
+        assert (whole.status_code, head.status_code, head.content) == (200, 200, b"")
+        # A page's own name, which its owner has pointed here.
+        foreign = httpx2.get(f"{url}/{path}", headers={"Host": f"evil.example:{sharing[1].admin_port}"})
+        assert foreign.status_code == 403
+        assert foreign.json() == {"error": "ask for an IP address or this machine's name"}
+
+
 def is_whole(one: RawClient) -> bool:
     try:
         return one.read_all().endswith(b"data: [DONE]\n\n")
@@ -136,10 +173,28 @@ def test_one_alone_refuses_in_words_and_resets_nobody(house: Any, members: Membe
     assert load.ends["503"] > 0
 
 
+def test_a_start_that_fails_takes_nobody_along(house: Any, members: Members) -> None:
+    """Whoever waits at a port that is handed over waits for a process that stays: not for one whose admin port is
+    taken, which would let them in and throw them out.
+    """
+    (key,) = members.add("waiting")
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        sound, failing = house.prepare(2, is_shared=False)
+        for program in (sound, failing):
+            program.port, program.handed = listener.getsockname()[1], listener.fileno()
+        waiting = [RawClient(sound.port).post("/v1/chat/completions", CHAT, key) for _ in range(6)]
+        with (
+            socket.create_server(("127.0.0.1", failing.admin_port)),
+            pytest.raises(AssertionError, match=r"free it or set server\.admin_port"),
+        ):
+            failing.start()
+        sound.start()
+        assert [one.read_head().status for one in waiting] == [200] * 6
+        sound.stop()
+
+
 def test_a_socket_that_was_handed_over_outlives_the_process(house: Any, members: Members) -> None:
     """As systemd does it: whoever comes between two processes waits, and is served by the second."""
-    import socket
-
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         port = listener.getsockname()[1]
         (key,) = members.add("handed")

@@ -52,6 +52,7 @@ class Supervised:
             "/var/log/freetheai": str(folder),
             "/run/freetheai": str(folder),
             "directory = /var/lib/freetheai": f"directory = {ROOT}",
+            "user = freetheai\n": "",
             "/opt/freetheai/freetheai": " ".join(command),
             "/etc/freetheai/freetheai.toml": str(program.config),
             "tcp://127.0.0.1:8080": f"tcp://127.0.0.1:{program.port}",

@@ -63,6 +63,42 @@ _parts = st.lists(
     ),
     max_size=3,
 )
+annotations = st.lists(
+    st.one_of(
+        st.fixed_dictionaries(
+            {"type": st.sampled_from(["url_citation", "file_citation", None])},
+            optional={
+                "url": st.sampled_from(["https://a.example/1", "", 4]),
+                "url_citation": st.fixed_dictionaries(
+                    {},
+                    optional={
+                        "url": st.sampled_from(["https://a.example/2", "javascript:x", None]),
+                        "title": st.one_of(_words, st.none()),
+                        "start_index": st.sampled_from([0, 1, 3, -1, None, 2**60, True]),
+                        "end_index": st.sampled_from([0, 1, 4, None, 2**60]),
+                    },
+                ),
+            },
+        ),
+        st.sampled_from([None, 5, "x"]),
+    ),
+    max_size=2,
+)
+details = st.lists(
+    st.one_of(
+        st.fixed_dictionaries(
+            {"type": st.sampled_from(["reasoning.text", "reasoning.encrypted", None])},
+            optional={
+                "text": st.one_of(_words, st.none()),
+                "signature": st.sampled_from(["sig", "", None, 3]),
+                "data": st.sampled_from(["gAAA", "", None, {}]),
+                "index": st.sampled_from([0, 1, None]),
+            },
+        ),
+        st.sampled_from([None, 5]),
+    ),
+    max_size=2,
+)
 _deltas = st.one_of(
     st.none(),
     st.integers(-5, 5),
@@ -77,6 +113,8 @@ _deltas = st.one_of(
             "tool_calls": st.one_of(st.none(), st.lists(st.one_of(_pieces, st.none()), max_size=3), st.integers(-5, 5)),
             "function_call": st.fixed_dictionaries({}, optional={"name": _names, "arguments": _arguments}),
             "images": st.one_of(st.none(), _parts),
+            "annotations": st.one_of(st.none(), annotations, _words),
+            "reasoning_details": st.one_of(st.none(), details),
         },
     ),
 )
@@ -113,6 +151,7 @@ chunks = st.fixed_dictionaries(
         "usage": _usages,
         "obfuscation": st.just("xyz"),
         "cost": st.just("0.1"),
+        "citations": st.sampled_from([None, [], ["https://a.example/3", 4], "x"]),
         "system_fingerprint": st.just("fp_1"),
         "x_groq": st.sampled_from([None, {"id": "r"}, {"usage": {"prompt_tokens": 1, "completion_tokens": 1}}]),
     },
@@ -132,6 +171,8 @@ usual_chunks = st.builds(
         st.builds(lambda text: {"content": text}, _words),
         st.builds(lambda text: {"role": "assistant", "content": text}, _words),
         st.builds(lambda text: {"reasoning_content": text}, _words),
+        st.builds(lambda found: {"annotations": found}, annotations),
+        st.builds(lambda found: {"reasoning_details": found}, details),
         st.builds(lambda piece: {"tool_calls": [piece]}, usual_pieces),
         st.builds(
             lambda index, name: {

@@ -70,6 +70,43 @@ usual_parts = st.one_of(
 )
 good_finishes = st.sampled_from(["STOP", "STOP", "MAX_TOKENS", "SAFETY", "OTHER", "A_NEW_WORD"])
 _finishes = st.one_of(st.none(), st.none(), good_finishes, st.sampled_from(["MALFORMED_FUNCTION_CALL", "", 4]))
+_segments = st.one_of(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "startIndex": st.sampled_from([0, 1, 3, None, -1, 2**60]),
+            "endIndex": st.sampled_from([0, 2, 4, None, "x", 2**60]),
+            "text": st.one_of(_words, _any),
+        },
+    ),
+    _any,
+)
+_groundings = st.one_of(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "groundingChunks": st.one_of(
+                st.lists(st.sampled_from([{"web": {"uri": "https://a.example/1"}}, {"web": 4}, {}, None]), max_size=3),
+                _any,
+            ),
+            "groundingSupports": st.one_of(
+                st.lists(
+                    st.one_of(
+                        st.builds(
+                            lambda segment, found: {"segment": segment, "groundingChunkIndices": found},
+                            _segments,
+                            st.sampled_from([[0], [0, 1, 2, 7, -1, None], None]),
+                        ),
+                        _any,
+                    ),
+                    max_size=2,
+                ),
+                _any,
+            ),
+        },
+    ),
+    _any,
+)
 _odd_chunks = st.fixed_dictionaries(
     {},
     optional={
@@ -83,6 +120,10 @@ _odd_chunks = st.fixed_dictionaries(
                             st.fixed_dictionaries({}, optional={"parts": st.one_of(st.lists(odd_parts), _any)}), _any
                         ),
                         "finishReason": _finishes,
+                        "groundingMetadata": _groundings,
+                        "citationMetadata": st.one_of(
+                            st.just({"citationSources": [{"endIndex": 2, "uri": "https://a.example/2"}, None]}), _any
+                        ),
                         "logprobsResult": st.one_of(
                             _any, st.just({"chosenCandidates": [{"token": "a", "logProbability": -0.5}, 5]})
                         ),
@@ -99,11 +140,20 @@ _odd_chunks = st.fixed_dictionaries(
         "error": st.sampled_from([None, None, {"code": 503, "message": "busy", "status": "UNAVAILABLE"}, "x"]),
     },
 )
+
+
+def _usual(parts: list[Any], finish: Any, counted: bool, grounding: Any) -> Chunk:
+    made = chunk(*parts, finish=finish, **(usage() if counted else {}))
+    made["candidates"][0] |= {"groundingMetadata": grounding} if grounding else {}
+    return made
+
+
 usual_chunks = st.builds(
-    lambda parts, finish, counted: chunk(*parts, finish=finish, **(usage() if counted else {})),
+    _usual,
     st.lists(usual_parts, max_size=3),
     st.one_of(st.none(), st.none(), st.none(), good_finishes),
     st.booleans(),
+    st.one_of(st.none(), st.none(), _groundings),
 )
 some_streams = st.builds(
     lambda made, tail: stream(*made) + tail,

@@ -170,6 +170,8 @@ class _Checker:
         elif delta["type"] == "signature_delta":
             block.is_signed = True
             block.block["signature"] = delta["signature"]
+        elif delta["type"] == "citations_delta":
+            block.block["citations"] = [*(block.block.get("citations") or ()), delta.get("citation")]
         elif delta["type"] == "input_json_delta":
             block.json += delta["partial_json"]
 

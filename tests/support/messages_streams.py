@@ -88,6 +88,18 @@ _contents = st.one_of(
     ),
     _odd,
 )
+citations = st.one_of(
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["web_search_result_location", "search_result_location", "char_location", None, 5])},
+        optional={
+            "url": st.sampled_from(["https://a.example/1", "x", None]),
+            "source": st.sampled_from(["https://a.example/2", "my notes", 3]),
+            "title": st.sampled_from(["One", None, 4]),
+            "cited_text": st.sampled_from(["Far", None, []]),
+        },
+    ),
+    _odd,
+)
 _deltas = st.one_of(
     st.fixed_dictionaries({"type": st.just("text_delta")}, optional={"text": st.one_of(_words, _odd)}),
     st.fixed_dictionaries({"type": st.just("thinking_delta")}, optional={"thinking": st.one_of(_words, _odd)}),
@@ -99,6 +111,7 @@ _deltas = st.one_of(
         optional={"partial_json": st.one_of(st.sampled_from(["{", "}", "{}", '{"a":', "1}", "x"]), _odd)},
     ),
     st.fixed_dictionaries({"type": st.sampled_from(["citations_delta", "new_delta", None, 5])}),
+    st.builds(lambda found: {"type": "citations_delta", "citation": found}, citations),
     _odd,
 )
 _usages = st.sampled_from(
@@ -164,6 +177,18 @@ values = st.one_of(
 # Blocks as a provider with ordinary faults writes them: these mostly end well.
 _usual_blocks = st.one_of(
     st.builds(lambda index, piece: text(index, piece), st.sampled_from([0, 1, 2]), _words),
+    st.builds(
+        lambda index, piece, found: block(
+            index,
+            {"type": "text", "text": ""},
+            {"type": "citations_delta", "citation": found},
+            {"type": "text_delta", "text": piece},
+            {"type": "citations_delta", "citation": found},
+        ),
+        st.sampled_from([0, 1, 2]),
+        _words,
+        citations,
+    ),
     st.builds(lambda index, piece: thinking(index, piece, signature="s"), st.sampled_from([0, 1, 2]), _words),
     st.builds(
         lambda index, name, pieces, stop: call(index, f"c{index}", name, *pieces)[: None if stop else -1],

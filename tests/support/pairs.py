@@ -62,6 +62,7 @@ class Seen:
     reason: str = ""
     tokens: int | None = None
     error: str = ""
+    links: list[Any] = field(default_factory=list)
 
 
 def request(client: str, **more: Any) -> ChatRequest:
@@ -121,6 +122,7 @@ def _chat(out: bytes, asked: ChatRequest) -> Seen:
         first.finish_reason or "",
         summary.usage["total_tokens"] if summary.usage else None,
         summary.error["type"] if summary.error else "",
+        _links(first.annotations),
     )
 
 
@@ -191,7 +193,14 @@ def _plain_chat(body: dict[str, Any]) -> Seen:
         [(call["name"], parsed(call["arguments"])) for call in calls],
         choice["finish_reason"],
         body["usage"]["total_tokens"],
+        links=_links(message.get("annotations") or ()),
     )
+
+
+def _links(annotations: Iterable[Any]) -> list[Any]:
+    """Addresses of a chat answer's links, as OpenAI has them; a relay passes whatever came."""
+    found = (note.get("url_citation") for note in annotations if isinstance(note, dict))
+    return [link.get("url") for link in found if isinstance(link, dict)]
 
 
 def _plain_message(body: dict[str, Any]) -> Seen:
@@ -208,6 +217,7 @@ def _message_seen(content: list[dict[str, Any]], stop_reason: str | None, usage:
         [(block["name"], block["input"]) for block in content if block["type"] == "tool_use"],
         words[stop_reason] if stop_reason else "",
         sum(usage.get(name) or 0 for name in counted),
+        links=[link.get("url") for block in content for link in block.get("citations") or () if isinstance(link, dict)],
     )
 
 
@@ -220,6 +230,7 @@ def _response_seen(body: dict[str, Any]) -> Seen:
         for part in (item.get("content") or ()) if item["type"] in ("message", "reasoning") else ():
             if part["type"] == "output_text":
                 found.text += part["text"]
+                found.links += [note.get("url") for note in part.get("annotations") or () if isinstance(note, dict)]
             elif part["type"] == "refusal":
                 found.refusal += part["refusal"]
             else:

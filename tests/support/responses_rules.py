@@ -73,6 +73,7 @@ class SeenPart:
     text: str = ""
     whole: str | None = None
     is_done: bool = False
+    annotations: list[Json] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -187,6 +188,8 @@ def _read(event: Json, summary: ResponsesSummary) -> None:
         summary.items.append(SeenItem(item))
     elif kind == "response.output_item.done":
         _item_done(event["item"], _open_item(event, summary))
+    elif kind == "response.output_text.annotation.added":
+        _annotation(event, summary)
     elif kind in _PARTS:
         _part(event, _open_item(event, summary))
     elif (stem := kind.rpartition(".")[0]) in _CHANNELS:
@@ -220,6 +223,15 @@ def _part(event: Json, item: SeenItem) -> None:
     if part.kind == "output_text":
         assert isinstance(event["part"]["annotations"], list), "text has annotations"
         assert isinstance(event["part"]["logprobs"], list), "text has logprobs"
+
+
+def _annotation(event: Json, summary: ResponsesSummary) -> None:
+    """Of an upstream that tells one without its number, or when its part is done, a relay passes it as it is."""
+    item = summary.items[event["output_index"]]
+    assert item.done is None, f"nothing of an item follows its done event: {event}"
+    part = item.parts.get(("content_index", event.get("content_index", 0)))
+    if part is not None and part.whole is None and event.get("annotation_index") == len(part.annotations):
+        part.annotations.append(event["annotation"])
 
 
 def _piece(event: Json, stem: str, item: SeenItem) -> None:

@@ -120,9 +120,21 @@ def end(*output: Json, status: str = "completed", **more: Any) -> Json:
 _words = st.sampled_from(["", " ", "a", "Hi ", "\n", "ü", "🎉", '"', "\\", "{}", '{"a":', "1}", "null"])
 _ids = st.sampled_from([None, "", "msg_up", "rs_up", "fc_0", "fc_1", 5])
 _indexes = st.sampled_from([None, 0, 0, 1, 2, 7, -1, "0", True])
+annotations = st.fixed_dictionaries(
+    {"type": st.sampled_from(["url_citation", "url_citation", "file_citation", None])},
+    optional={
+        "url": st.sampled_from(["https://a.example/1", "https://a.example/2", "x", 4]),
+        "title": st.one_of(_words, st.none()),
+        "start_index": st.sampled_from([0, 1, 3, -1, None]),
+        "end_index": st.sampled_from([0, 1, 4, None, 2**60]),
+    },
+)
 _parts = st.one_of(
     st.none(),
     st.fixed_dictionaries({"type": st.just("output_text"), "text": _words}),
+    st.fixed_dictionaries(
+        {"type": st.just("output_text"), "text": _words, "annotations": st.lists(annotations, max_size=2)}
+    ),
     st.fixed_dictionaries({"type": st.just("refusal"), "refusal": _words}),
     st.fixed_dictionaries({"type": st.just("reasoning_text"), "text": _words}),
     st.fixed_dictionaries({"type": st.just("summary_text"), "text": st.one_of(_words, st.none())}),
@@ -214,6 +226,8 @@ events = st.fixed_dictionaries(
         "arguments": st.one_of(_words, st.none()),
         "input": _words,
         "logprobs": st.sampled_from([None, [], [{"token": "a", "logprob": -0.5, "top_logprobs": []}]]),
+        "annotation": st.one_of(annotations, st.sampled_from([None, 5])),
+        "annotation_index": _indexes,
         "response": responses,
         "obfuscation": st.just("xyz"),
     },
@@ -230,6 +244,13 @@ def usual_events(draw: st.DrawFn) -> list[Json]:
         pieces = draw(st.lists(_words, max_size=3))
         if kind == "message":
             new = message_events(index, pieces, f"msg_{index}")
+            found = draw(st.lists(annotations, max_size=2))
+            new[-1]["item"]["content"][0]["annotations"].extend(found)
+            place = {"item_id": f"msg_{index}", "output_index": index, "content_index": 0}
+            new[-3:-3] = [
+                event("output_text.annotation.added", **place, annotation_index=number, annotation=annotation)
+                for number, annotation in enumerate(found)
+            ]
         elif kind == "call":
             new = call_events(index, draw(st.sampled_from(["get", "set"])), ['{"a"', ":1}"], index)
         else:

@@ -67,6 +67,8 @@ def _add(message: Json, delta: Json) -> None:
             message[name] = message.get(name, "") + delta[name]
     if delta.get("reasoning_details"):
         message.setdefault("reasoning_details", []).extend(delta["reasoning_details"])
+    if delta.get("annotations"):
+        message.setdefault("annotations", []).extend(delta["annotations"])
     for piece in delta.get("tool_calls") or ():
         call = message.setdefault("calls", {}).setdefault(piece["index"], {"function": {"name": "", "arguments": ""}})
         call |= {key: value for key, value in piece.items() if key not in ("index", "function")}

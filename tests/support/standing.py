@@ -14,6 +14,8 @@ from support.program import Program
 _CLIENT = httpx2.Client(timeout=30)
 CHAT: dict[str, Any] = {"model": "fake/one", "messages": [{"role": "user", "content": "Hi"}]}
 SERVED = "served"
+# Seconds: the one that is promised, and what a loaded machine adds. Where a notice is lost it takes longer.
+SOON_S = 3.0
 
 
 def ask(program: Program, key: str, model: str = "fake/one") -> httpx2.Response:

@@ -39,6 +39,7 @@ class ChoiceSummary:
     calls: list[CallSummary] = field(default_factory=list)
     finish_reason: str | None = None
     has_role: bool = False
+    annotations: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -149,6 +150,7 @@ def _read_choice(choice: dict[str, Any], seen: ChoiceSummary, facts: RequestFact
         "",
     )
     seen.refusal += _text(delta, "refusal")
+    seen.annotations += delta.get("annotations") or ()
     pieces = delta.get("tool_calls")
     assert pieces is None or pieces, "tool_calls is never an empty list"
     for piece in pieces or ():

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from freetheai import errors
 from freetheai.errors import ApiError
 from freetheai.wire import chat
-from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Event, Failed, Finish, ResponseStart, Usage
+from freetheai.wire.events import Failed
 from freetheai.wire.fold import fold
 from freetheai.wire.formats import ByteStream, Quirks, Stamp
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.translate import Translation
 from support.chat_streams import chunk, cut, event, some_streams, stream
+from support.grammar import check_grammar
 from support.stream_rules import ChatSummary, RequestFacts, check_chat_stream
 
 STAMP = Stamp(id="chatcmpl-ours", created_s=1800000000, model="pre/alias", origin="openai/up")
@@ -134,27 +135,6 @@ def test_events_follow_the_grammar(wire, think):
     decoder = chat.UPSTREAM.decoder(request(), Quirks(raw_think=think))
     check_grammar([*decoder.feed(wire), *decoder.end()])
     assert decoder.feed(wire) == []
-
-
-def check_grammar(events: list[Event]) -> None:
-    """stream = ResponseStart { block } [ Usage ] Finish, or any prefix of that and Failed."""
-    rest = list(events)
-    last = rest.pop()
-    assert isinstance(last, Finish | Failed)
-    if isinstance(last, Finish) and isinstance(rest[-1], Usage):
-        rest.pop()
-    assert not rest or isinstance(rest.pop(0), ResponseStart)
-    index, is_open = -1, False
-    for event_ in rest:
-        if isinstance(event_, BlockStart):
-            assert not is_open
-            is_open, index = True, index + 1
-        else:
-            assert isinstance(event_, BlockDelta | BlockEnd)
-            assert is_open
-            is_open = isinstance(event_, BlockDelta)
-        assert event_.index == index
-    assert not is_open or isinstance(last, Failed)
 
 
 @given(

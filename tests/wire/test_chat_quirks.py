@@ -5,9 +5,11 @@ import pytest
 
 from fakes.replies import chat_events
 from freetheai.wire import chat, effort, messages
+from freetheai.wire.fold import fold
 from freetheai.wire.formats import Quirks, Stamp
 from freetheai.wire.request import Reasoning
 from freetheai.wire.translate import open_stream
+from support import chat_streams as made
 from support.stream_rules import RequestFacts, check_chat_stream
 
 STAMP = Stamp(id="chatcmpl-1", created_s=1800000000, model="pre/alias", origin="x:y")
@@ -79,3 +81,46 @@ def test_a_translated_answer_is_cut_too():
 )
 def test_how_upstreams_are_told_to_think(style, reasoning, fields):
     assert effort.chat_fields(style, reasoning) == fields
+
+
+FLAG = {"extra_content": {"google": {"thought": True}}}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "told"),
+    [
+        pytest.param([("Add.", FLAG), ("Four", {})], [("thinking", "Add."), ("text", "Four")], id="flagged"),
+        pytest.param(
+            [("<thought>Add", FLAG), (".", FLAG), ("</thought>Fo", {}), ("ur</thought>", {})],
+            [("thinking", "Add."), ("text", "Four</thought>")],
+            id="in tags too",
+        ),
+        pytest.param(
+            [("<thought>", FLAG), ("Add.", FLAG), ("</thought>", {}), ("Four", {})],
+            [("thinking", "Add."), ("text", "Four")],
+            id="tags alone",
+        ),
+        pytest.param([("<thought>Four", {})], [("text", "<thought>Four")], id="a tag without the flag"),
+    ],
+)
+def test_pieces_that_gemini_flags_are_thoughts(pieces, told):
+    decoder = chat.UPSTREAM.decoder(asked(None), NONE)
+    data = made.stream(*(made.chunk({"content": text, **flag}) for text, flag in pieces), made.chunk({}, "stop"))
+    blocks = fold([*decoder.feed(data), *decoder.end()]).blocks
+    assert [(block.kind, block.text) for block in blocks] == told
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        pytest.param("Four.", [("text", "Four.")], id="a signed answer is flagged as well"),
+        pytest.param("<thought>Add.</thought>\nFour.", [("thinking", "Add."), ("text", "Four.")], id="both in one"),
+        pytest.param("<thought>Add.</thought>", [("thinking", "Add.")], id="a thought alone"),
+        pytest.param("<thought>Add.", [("thinking", "Add.")], id="cut in the thought"),
+    ],
+)
+def test_of_a_whole_message_that_gemini_flags_only_what_stands_in_tags_is_a_thought(content, told):
+    message = {"role": "assistant", "content": content, **FLAG}
+    body = orjson.dumps({"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+    blocks = fold(chat.UPSTREAM.decode_body(body, asked(None), NONE)).blocks
+    assert [(block.kind, block.text) for block in blocks] == told

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from freetheai import errors
 from freetheai.errors import ApiError
 from freetheai.wire import chat, gemini, messages, responses
-from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Event, Failed, Finish, ResponseStart, Usage
+from freetheai.wire.events import BlockStart, Failed, Finish
 from freetheai.wire.fold import fold
 from freetheai.wire.formats import ByteStream, ClientFormat, Quirks, Stamp
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.translate import convert_body, open_stream
 from support.chat_streams import cut
 from support.gemini_streams import call, chunk, event, good_finishes, some_streams, stream, usage, usual_parts
+from support.grammar import check_grammar
 from support.stream_rules import RequestFacts, check_chat_stream, frames
 
 ORIGIN = "gemini:gemini-3-pro"
@@ -156,27 +157,6 @@ def test_events_follow_the_grammar(wire):
     assert decoder.end() == []
 
 
-def check_grammar(events: list[Event]) -> None:
-    """stream = ResponseStart { block } [ Usage ] Finish, or any prefix of that and Failed."""
-    rest = list(events)
-    last = rest.pop()
-    assert isinstance(last, Finish | Failed)
-    if isinstance(last, Finish) and rest and isinstance(rest[-1], Usage):
-        rest.pop()
-    assert not rest or isinstance(rest.pop(0), ResponseStart)
-    index, is_open = -1, False
-    for event_ in rest:
-        if isinstance(event_, BlockStart):
-            assert not is_open
-            is_open, index = True, index + 1
-        else:
-            assert isinstance(event_, BlockDelta | BlockEnd)
-            assert is_open
-            is_open = isinstance(event_, BlockDelta)
-        assert event_.index == index
-    assert not is_open or isinstance(last, Failed)
-
-
 @settings(max_examples=150)
 @given(
     parts=st.lists(usual_parts, max_size=6),
@@ -200,8 +180,10 @@ def test_stream_and_plain_answer_fold_to_the_same(parts, edges, finish, in_piece
 
 
 def pieces_of(part: dict[str, Any]) -> list[dict[str, Any]]:
-    """A text as a stream brings it: letter by letter, its signature on an empty piece at the end."""
-    if "text" not in part:
+    """A text as a stream brings it: letter by letter, a thought's signature on an empty piece at the end. A text that
+    is signed comes whole: what signs a piece of it would sign that piece alone.
+    """
+    if "text" not in part or ("thoughtSignature" in part and not part.get("thought")):
         return [part]
     rest = {key: value for key, value in part.items() if key not in ("text", "thoughtSignature")}
     pieces = [{"text": letter, **rest} for letter in part["text"]]

@@ -94,10 +94,10 @@ def parts_of(*blocks: Any, role: str = "user") -> list[Any]:
                 "tool_use_id": "x",
                 "content": [{"title": "t", "url": "u", "encrypted_content": "e"}],
             },
-            TextPart("[web_search_tool_result] t u"),
+            TextPart("\n[web_search_tool_result] t u\n"),
             id="what the provider's own search found is visible",
         ),
-        pytest.param({"type": "compaction", "content": "so far"}, TextPart("[compaction] so far"), id="compaction"),
+        pytest.param({"type": "compaction", "content": "so far"}, TextPart("\n[compaction] so far\n"), id="compaction"),
         pytest.param({"type": "new_kind", "a": 1}, OpaquePart("new_kind", {"type": "new_kind", "a": 1}), id="unknown"),
     ],
 )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from freetheai import errors
 from freetheai.errors import ApiError
 from freetheai.wire import chat, gemini, messages, responses
-from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Event, Failed, Finish, ResponseStart, Usage
+from freetheai.wire.events import Failed
 from freetheai.wire.fold import fold
 from freetheai.wire.formats import ByteStream, Quirks, Stamp
 from freetheai.wire.request import ChatRequest
@@ -20,6 +20,7 @@ from freetheai.wire.translate import Translation, open_stream
 from support.chat_streams import cut
 from support.chat_streams import some_streams as some_chat_streams
 from support.gemini_streams import some_streams as some_gemini_streams
+from support.grammar import check_grammar
 from support.messages_rules import MessageSummary, check_messages_stream
 from support.messages_streams import call, end, some_streams, start, stream, text, thinking
 from support.responses_rules import check_responses_stream
@@ -185,27 +186,6 @@ def test_events_follow_the_grammar(wire):
     decoder = messages.UPSTREAM.decoder(request(), Quirks())
     check_grammar([*decoder.feed(wire), *decoder.end()])
     assert decoder.feed(wire) == []
-
-
-def check_grammar(events: list[Event]) -> None:
-    """stream = ResponseStart { block } [ Usage ] Finish, or any prefix of that and Failed."""
-    rest = list(events)
-    last = rest.pop()
-    assert isinstance(last, Finish | Failed)
-    if isinstance(last, Finish) and isinstance(rest[-1], Usage):
-        rest.pop()
-    assert not rest or isinstance(rest.pop(0), ResponseStart)
-    index, is_open = -1, False
-    for event_ in rest:
-        if isinstance(event_, BlockStart):
-            assert not is_open
-            is_open, index = True, index + 1
-        else:
-            assert isinstance(event_, BlockDelta | BlockEnd)
-            assert is_open
-            is_open = isinstance(event_, BlockDelta)
-        assert event_.index == index
-    assert not is_open or isinstance(last, Failed)
 
 
 @given(

@@ -139,10 +139,11 @@ def test_all_clients_see_the_same(path, upstream):
 
 def comparable(found: Seen) -> Seen:
     """What is compared: nothing of a broken answer; refusals and images are text where the format has nothing better;
-    free text is an argument where the format has no tools for it; counts are estimated of different requests.
+    free text is an argument where the format has no tools for it; counts are estimated of different requests; a relay
+    passes links as the provider has them.
     """
     if found.error:
         return Seen(error=found.error)
     calls = [(name, call if isinstance(call, dict) else {"input": call}) for name, call in found.calls]
     text = re.sub(r"\[image/\w+: it can't be shown in this format\]", "", found.text)
-    return replace(found, text=found.refusal + text, refusal="", calls=calls, tokens=None)
+    return replace(found, text=found.refusal + text, refusal="", calls=calls, tokens=None, links=[])

@@ -1,6 +1,7 @@
 """Rows of ``docs/translation.md`` on thinking, structured output and answers: each test shows the row of its name."""
 
 import re
+from typing import Any
 
 from freetheai.wire.formats import Quirks
 from freetheai.wire.signature import tag
@@ -108,6 +109,20 @@ def test_signed_calls():
     assert b'"thinking"' not in out, "clients that did not ask for thinking can't read it"
 
 
+def test_signed_texts():
+    parts = [{"text": "Hi ", "thoughtSignature": "c2ln"}, {"text": "you"}, {"text": "", "thoughtSignature": "bW9yZQ=="}]
+    wire = gemini_streams.stream(gemini_streams.chunk(*parts, finish="STOP"))
+    for client in CLIENTS:
+        assert _next(client, "gemini", wire)["contents"][1]["parts"] == parts, client
+        assert streamed(client, "gemini", wire).text == "Hi you"
+    kept = _kept("chat", "gemini", wire)
+    kept.message["content"] = "Hello you"
+    left = built("chat", "gemini", body("chat", **kept.next_request()))["contents"][1]["parts"]
+    assert "c2ln" not in text(left)
+    asked = request("messages", thinking=None)
+    assert b'"thinking"' not in run(opened("messages", "gemini", asked), [wire])
+
+
 def test_reasoning_details():
     details = [{"type": "reasoning.encrypted", "data": "OPAQUE", "id": "rs_1", "format": "openai-responses-v1"}]
     delta = {"content": "Hi", "reasoning": "Hm", "reasoning_details": details}
@@ -144,6 +159,15 @@ def test_schema():
     assert built("chat", "messages", body("chat", response_format=WITH_SCHEMA))["output_config"]["format"]
 
 
+def test_schema_names():
+    described = {"name": "forecast-5", "description": "What comes.", "schema": SCHEMA}
+    asked = body("chat", response_format={"type": "json_schema", "json_schema": described})
+    for upstream in UPSTREAMS:
+        sent = text(built("chat", upstream, asked))
+        assert "city" in sent
+        assert ("forecast-5" in sent and "What comes." in sent) == (upstream in ("chat", "responses"))
+
+
 def test_json_object():
     made = built("chat", "messages", body("chat", response_format={"type": "json_object"}))
     assert "JSON object" in made["system"][-1]["text"]
@@ -160,14 +184,92 @@ def test_answer_images():
     assert streamed("messages", "gemini", wire).text == "[image/png: it can't be shown in this format]"
 
 
-def test_answer_citations():
-    note = {"type": "url_citation", "url_citation": {"url": "https://a.example", "start_index": 0, "end_index": 2}}
-    wire = chat_streams.stream(chat_streams.chunk({"content": "Hi", "annotations": [note]}, "stop"))
-    assert b"https://a.example" in run(opened("chat", "chat"), [wire])
+def test_unsigned_details():
+    details = [{"type": "reasoning.summary", "summary": "Hm", "format": "openai-responses-v1", "index": 0}]
+    delta = {"content": "Hi", "reasoning": "Hm", "reasoning_details": details}
+    wire = chat_streams.stream(chat_streams.chunk(delta), chat_streams.chunk({}, "stop"))
     for client in ("messages", "responses"):
-        out = run(opened(client, "chat"), [wire])
-        assert b"https://a.example" not in out
-        assert seen(client, out).text == "Hi"
+        assert streamed(client, "chat", wire).reasoning == "Hm"
+        assert "reasoning_details" not in _next(client, "chat", wire)["messages"][1]
+
+
+def _cited(*notes: Json, text: str = "Hi", behind: Json | None = None) -> bytes:
+    """A chat answer that cites something, told behind ``behind`` if that is given."""
+    made = chat_streams
+    parted = [made.chunk(behind)] if behind else []
+    return made.stream(made.chunk({"content": text}), *parted, made.chunk({"annotations": list(notes)}, "stop"))
+
+
+def _link(**more: Any) -> Json:
+    return {"type": "url_citation", "url_citation": {"url": "https://a.example", "title": "A", **more}}
+
+
+def test_answer_citations():
+    place = {"type": "char_location", "cited_text": "x", "document_index": 0, "document_title": "My own"}
+    place |= {"start_char_index": 0, "end_char_index": 1}
+    made = messages_streams
+    deltas = ({"type": "text_delta", "text": "Hi"}, {"type": "citations_delta", "citation": place})
+    in_messages = made.stream(made.start(), made.block(0, {"type": "text", "text": ""}, *deltas), made.end())
+    in_chat = _cited({"type": "file_citation", "file_citation": {"file_id": "My own"}})
+    for upstream, wire in (("messages", in_messages), ("chat", in_chat)):
+        assert b"My own" in run(opened(upstream, upstream), [wire])
+        for client in CLIENTS:
+            if client != upstream:
+                out = run(opened(client, upstream), [wire])
+                assert b"My own" not in out
+                assert seen(client, out).text == "Hi"
+
+
+def test_cited_words():
+    wire = _cited(_link(content="Their words."))
+    assert b'"cited_text":"Their words."' in run(opened("messages", "chat"), [wire])
+    out = run(opened("responses", "chat"), [wire])
+    assert b"Their words." not in out
+    assert seen("responses", out).links == ["https://a.example"]
+
+
+def test_cited_places():
+    wire = _cited(_link(start_index=1, end_index=2))
+    block = _kept("messages", "chat", wire).items[0]
+    assert (block["text"], [link["url"] for link in block["citations"]]) == ("Hi", ["https://a.example"])
+    for of, start, end in ((wire, 1, 2), (_cited(_link()), 0, 2)):
+        note = _kept("responses", "chat", of).items[0]["content"][0]["annotations"][0]
+        assert (note["start_index"], note["end_index"]) == (start, end)
+
+
+def test_late_citations():
+    call = {
+        "tool_calls": [{"index": 0, "id": "c0", "type": "function", "function": {"name": "get", "arguments": "{}"}}]
+    }
+    wire = _cited(_link(), behind=call)
+    assert seen("chat", run(opened("chat", "chat"), [wire])).links == ["https://a.example"]
+    for client in ("messages", "responses"):
+        found = streamed(client, "chat", wire)
+        assert (found.text, len(found.calls), found.links) == ("Hi", 1, [])
+
+
+def test_cut_citations():
+    wire = _cited(_link(start_index=0, end_index=2), text="Hi END more")
+    asked = request("messages", stop_sequences=["END", "\n"])
+    found = seen("messages", run(opened("messages", "chat", asked, Quirks(max_stop=0)), [wire]), asked)
+    assert (found.text, found.links) == ("Hi ", [])
+
+
+def test_cited_history():
+    wire = _cited(_link())
+    for client in CLIENTS:
+        for upstream in UPSTREAMS:
+            sent = text(built(client, upstream, body(client, **_kept(client, "chat", wire).next_request())))
+            assert "Hi" in sent
+            assert ("https://a.example" in sent) == (client == upstream == "responses"), (client, upstream)
+    own = {"type": "web_search_result_location", "url": "https://a.example", "cited_text": "", "encrypted_index": "Eqc"}
+    blocks = [{"type": "text", "text": "Hi", "citations": [{**own, "title": None}]}]
+    turns = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": blocks},
+        {"role": "user", "content": "?"},
+    ]
+    assert built("messages", "messages", body("messages", messages=turns))["messages"][1]["content"] == blocks
 
 
 def test_answer_refusals():

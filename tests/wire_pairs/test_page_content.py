@@ -3,7 +3,7 @@
 import orjson
 
 from freetheai.wire.formats import Quirks
-from support.bodies import PNG, body, built, history, others, refused, said, text
+from support.bodies import PNG, Json, body, built, history, others, refused, said, text
 from support.pairs import CLIENTS, UPSTREAMS
 
 
@@ -74,6 +74,65 @@ def test_result_images():
     assert sent[-1]["content"][-1]["image_url"]["url"] == f"data:image/png;base64,{PNG}"
     items = built("messages", "responses", body("messages", messages=turns))["input"]
     assert items[-1]["output"][0]["type"] == "input_image"
+    source = {"type": "base64", "media_type": "application/pdf", "data": "QUJD"}
+    turns[2]["content"][0]["content"] = [image, {"type": "document", "source": source}]
+    behind = built("messages", "chat", body("messages", messages=turns))["messages"][-1]["content"]
+    assert [part["type"] for part in behind] == ["text", "image_url", "file"]
+    # Of several parts only those that the model reads are shown.
+    for reads, kind in ((True, "input_image"), (False, "input_text")):
+        sent = built("messages", "responses", body("messages", messages=turns), supports_image_input=reads)
+        assert [part["type"] for part in sent["input"][-1]["output"]] == [kind, "input_file"]
+    sound = [{"type": "input_audio", "input_audio": {"data": "QUJD", "format": "wav"}}]
+    told = body("chat", messages=history(result=sound))
+    for upstream in UPSTREAMS:
+        assert ("QUJD" in text(built("chat", upstream, told))) == (upstream in ("chat", "gemini"))
+
+
+def test_earlier_images():
+    url = f"data:image/png;base64,{PNG}"
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
+    made = [{"type": "image_url", "image_url": {"url": url}}, {"image_url": 5}, None]
+    user = {"role": "user", "content": "Hi"}
+    turns: Json = {
+        "chat": [user, {"role": "assistant", "content": "One.", "images": made}, user],
+        "messages": [user, {"role": "assistant", "content": [{"type": "text", "text": "One."}, image]}, user],
+        "responses": [
+            user,
+            {"role": "assistant", "content": "One."},
+            {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": PNG},
+            user,
+        ],
+    }
+    for client, found in turns.items():
+        sent = body(client, **{"input" if client == "responses" else "messages": found})
+        parts = built(client, "gemini", sent)["contents"][1]["parts"]
+        assert [next(iter(part)) for part in parts] == ["text", "inlineData"]
+        for upstream in others(client):
+            # Nobody can take an earlier answer back: a model that reads no images gets none, and no 400.
+            told = text(built(client, upstream, sent, supports_image_input=upstream == "gemini"))
+            assert (PNG in told) == (upstream == "gemini")
+            assert ("[image" in told) == (upstream != "gemini")
+    assert PNG not in text(built("chat", "chat", body("chat", messages=turns["chat"])))
+
+
+def test_earlier_sound():
+    turns = [{"role": "assistant", "content": None, "audio": {"id": "audio_1"}}, {"role": "user", "content": "Hi"}]
+    for upstream in UPSTREAMS:
+        assert "audio_1" not in text(built("chat", upstream, body("chat", messages=turns)))
+
+
+def test_system_media():
+    url = f"data:image/png;base64,{PNG}"
+    in_chat = [{"type": "text", "text": "Rules"}, {"type": "image_url", "image_url": {"url": url}}]
+    in_responses = [{"type": "input_text", "text": "Rules"}, {"type": "input_image", "image_url": url}]
+    user = {"role": "user", "content": "Hi"}
+    for client, name, content in (("chat", "messages", in_chat), ("responses", "input", in_responses)):
+        system = {"role": "developer", "content": content}
+        for turns in ([system, user], [user, {"role": "assistant", "content": "One."}, system, user]):
+            for upstream in others(client):
+                sent = text(built(client, upstream, body(client, **{name: turns})))
+                assert sent.count(PNG) == sent.count("Rules") == 1
+            refused(client, "messages", body(client, **{name: turns}), supports_image_input=False)
 
 
 def test_caching_hints():

@@ -4,7 +4,7 @@ from typing import Any
 
 from freetheai.wire.formats import Quirks
 from support import chat_streams, gemini_streams, messages_streams, responses_streams
-from support.bodies import Json, body, built, others, refused, text
+from support.bodies import Json, body, built, others, refused, said, text
 from support.pairs import CLIENTS, UPSTREAMS, request, streamed
 
 WIRES = {
@@ -53,6 +53,8 @@ def test_messages_only():
     sent = body("messages", context_management=edits, container="c_1", inference_geo="eu")
     for upstream in others("messages"):
         assert built("messages", upstream, sent) == built("messages", upstream, body("messages"))
+        tool = {"name": "get", "input_schema": {"type": "object"}, "input_examples": [{"city": "Oslo"}]}
+        assert "Oslo" not in text(built("messages", upstream, body("messages", tools=[tool])))
 
 
 def test_temperature():
@@ -64,10 +66,33 @@ def test_stop_strings():
     made = responses_streams
     events = made.message_events(0, ["One E", "N", "D two"])
     wire = made.stream([*made.begin(), *events, made.end(made.message("One END two"))])
-    for client, name in (("chat", "stop"), ("messages", "stop_sequences")):
+    for client, name in (("chat", "stop"), ("messages", "stop_sequences"), ("responses", "stop")):
         assert "END" not in text(built(client, "responses", body(client, **{name: ["END"]})))
         found = streamed(client, "responses", wire, asked=request(client, **{name: ["END"]}))
         assert (found.text, found.reason) == ("One ", "stop")
+
+
+def test_format_of_the_text():
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    asked = body("responses", response_format=wanted)
+    assert built("responses", "chat", asked)["response_format"]["json_schema"]["schema"] == schema
+    assert built("responses", "gemini", asked)["generationConfig"]["responseJsonSchema"] == schema
+    relayed = built("responses", "responses", asked)
+    assert relayed["text"]["format"] == {"type": "json_schema", "name": "n", "schema": schema}
+    assert "response_format" not in relayed
+
+
+def test_stop_strings_over_blocks():
+    made = responses_streams
+    first, second = made.message_events(0, ["One E"], "msg_0"), made.message_events(2, ["ND two"], "msg_1")
+    between = made.reasoning_events(1, ["Hm"])
+    asked = request("chat", stop=["END"])
+    for parted, expected in ((False, "One "), (True, "One END two")):
+        items = [*first, *(between if parted else []), *second]
+        output = [item["item"] for item in items if item["type"] == "response.output_item.done"]
+        found = streamed("chat", "responses", made.stream([*made.begin(), *items, made.end(*output)]), asked=asked)
+        assert found.text == expected
 
 
 def test_many_stop_strings():
@@ -153,3 +178,12 @@ def test_no_output_cap():
 
 def test_small_output_cap():
     assert built("chat", "responses", body("chat", max_tokens=3))["max_output_tokens"] == 16
+
+
+def test_participants():
+    user = {"role": "user", "name": "alice-7", "content": "Hi"}
+    for upstream in UPSTREAMS:
+        assert ("alice-7" in text(built("chat", upstream, body("chat", messages=[user])))) == (upstream == "chat")
+    file = {"type": "file", "file": {"file_data": "data:application/pdf;base64,QUJD", "filename": "plan-9.pdf"}}
+    for upstream in UPSTREAMS:
+        assert ("plan-9.pdf" in text(built("chat", upstream, said("chat", file)))) == (upstream != "gemini")

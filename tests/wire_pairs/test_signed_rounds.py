@@ -191,6 +191,61 @@ def test_reasoning_details_of_a_chat_upstream_go_back_to_it_alone(is_plain):
     assert "reasoning_details" not in sent_back("chat", "chat", kept, "openrouter:another")["messages"][1]
 
 
+detail_lists = st.lists(
+    st.one_of(
+        st.builds(
+            lambda text, value, index: {
+                "type": "reasoning.text",
+                "text": text,
+                "signature": value,
+                "format": "anthropic-claude-v1",
+                "index": index,
+            },
+            words,
+            signatures,
+            st.integers(0, 3),
+        ),
+        st.builds(
+            lambda value, more: {"type": "reasoning.encrypted", "data": value, **more},
+            signatures,
+            st.sampled_from(
+                [{}, {"id": None, "index": 0}, {"id": "rs_1", "format": "openai-responses-v1", "index": 2}]
+            ),
+        ),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@pytest.mark.parametrize("client", ["messages", "responses"])
+@settings(max_examples=40)
+@given(details=detail_lists, has_call=st.booleans(), is_plain=st.booleans())
+def test_reasoning_details_come_back_from_clients_of_other_formats(client, details, has_call, is_plain):
+    """As they were, to the provider that gave them out in whichever format it is asked, and to no other."""
+    made = chat_streams
+    call = {"index": 0, "id": "c0", "type": "function", "function": {"name": "get", "arguments": "{}"}}
+    thought = [
+        {"reasoning": detail.get("text", ""), "reasoning_details": [detail], "content": ""} for detail in details
+    ]
+    said: Json = {"tool_calls": [call]} if has_call else {"content": "So."}
+    if is_plain:
+        whole = {"reasoning": "".join(detail.get("text", "") for detail in details), "reasoning_details": details}
+        choice = {"index": 0, "message": {"role": "assistant", **whole, **said}, "finish_reason": "stop"}
+        data = orjson.dumps({"id": "chatcmpl-1", "object": "chat.completion", "choices": [choice]})
+        kept = kept_of(client, converted(client, "chat", data).data, is_plain=True)
+    else:
+        kept = kept_by(client, "chat", made.stream(*map(made.chunk, thought), made.chunk(said), made.chunk({}, "stop")))
+    sent = sent_back(client, "chat", kept)["messages"][1]
+    assert sent["reasoning_details"] == details
+    assert "reasoning_details" not in sent_back(client, "chat", kept, "openrouter:another")["messages"][1]
+    values = [detail.get("signature") or detail["data"] for detail in details]
+    for upstream in ("messages", "responses", "gemini"):
+        asked = str(sent_back(client, upstream, kept))
+        assert "detail." not in asked
+        assert not [value for value in values if len(value) > 12 and value in asked]
+
+
 def test_a_signed_call_of_another_model_goes_to_no_chat_upstream():
     wire = gemini_streams.stream(
         gemini_streams.chunk({**gemini_streams.call(), "thoughtSignature": "T1BB"}, finish="STOP")

@@ -38,8 +38,9 @@ def taken_by(client: str, upstream: str, given_request: Any, quirks: Quirks) -> 
 
 
 def first_of(stops: list[str], text: str) -> int:
-    """Where the first stop string stands; the text's end if there is none."""
-    return min([at for stop in stops if (at := text.find(stop)) >= 0], default=len(text))
+    """Where the stop string stands that is complete first; the text's end if there is none."""
+    found = [(at + len(stop), at) for stop in stops if (at := text.find(stop)) >= 0]
+    return min(found, default=(len(text), len(text)))[1]
 
 
 def wire_of(upstream: str, pieces: list[str]) -> bytes:
@@ -103,6 +104,47 @@ def test_every_stop_string_is_obeyed(client, upstream, words, stops, places, max
     )
     assert (plainly.text, plainly.reason) == (wanted, "stop")
     assert plainly.tokens == 12, "what was spent is told although the text was cut"
+
+
+def blocks_of(upstream: str, texts: list[str], *, is_parted: bool) -> bytes:
+    """A stream of several blocks of text; ``is_parted``: something else stands between them."""
+    if upstream == "gemini":
+        signed: list[Json] = [{"text": text, "thoughtSignature": "c2ln"} for text in texts]
+        parts = [part for text in signed for part in (text, {"text": "Hm", "thought": True})] if is_parted else signed
+        return gemini_streams.stream(*map(gemini_streams.chunk, parts), gemini_streams.chunk(finish="STOP"))
+    made = responses_streams
+    events: list[Json] = []
+    output: list[Json] = []
+    for text in texts:
+        index = len(output)
+        events += made.message_events(index, [text[:1], text[1:]] if text else [], f"msg_{index}")
+        output.append(events[-1]["item"])
+        if is_parted:
+            events += made.reasoning_events(index + 1, ["Hm"], f"rs_{index}")
+            output.append(events[-1]["item"])
+    return made.stream([*made.begin(), *events, made.end(*output)])
+
+
+@pytest.mark.parametrize("client", FIELDS)
+@pytest.mark.parametrize("upstream", ["responses", "gemini"])
+@pytest.mark.parametrize("is_parted", [False, True])
+@settings(max_examples=60)
+@given(texts=st.lists(st.text("STOP<a>x", max_size=6), min_size=1, max_size=5))
+def test_neighbouring_blocks_of_text_are_one_text_to_stop_strings(client, upstream, is_parted, texts):
+    # Gemini's own would be five.
+    stops = ["STOP", "<a>", "S<", "aaxx", "OPST", "T>S<P"][::-1]
+    given_request = asked(client, stops)
+    taken = taken_by(client, upstream, given_request, Quirks())
+    if any(stop in text for stop in taken for text in (["".join(texts)] if not is_parted else texts)):
+        return  # the upstream would have stopped there
+    wire = blocks_of(upstream, texts, is_parted=is_parted)
+    runs = texts if is_parted else ["".join(texts)]
+    cut = next((number for number, text in enumerate(runs) if first_of(stops, text) < len(text)), len(runs))
+    wanted = "".join(runs[:cut]) + "".join(text[: first_of(stops, text)] for text in runs[cut : cut + 1])
+    found = seen(client, run(opened(client, upstream, given_request), [wire]), given_request)
+    bitwise = run(opened(client, upstream, given_request), [wire[at : at + 1] for at in range(len(wire))])
+    assert not found.error or not wanted
+    assert (found.text, seen(client, bitwise, given_request).text) == (wanted, wanted)
 
 
 @pairs

@@ -145,6 +145,28 @@ def test_output_cap(given, sent):
     assert rewritten(max_output_tokens=given)["max_output_tokens"] == sent
 
 
+FORMAT = {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": True}
+NESTED = {"type": "json_schema", "json_schema": {key: FORMAT[key] for key in ("name", "schema", "strict")}}
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        pytest.param({"response_format": NESTED}, FORMAT, id="as Chat Completions nests it"),
+        pytest.param({"response_format": FORMAT}, FORMAT, id="flat"),
+        pytest.param({"response_format": {"type": "json_object"}}, {"type": "json_object"}, id="any object"),
+        pytest.param({"response_format": {"type": "json_object"}, "text": {"format": FORMAT}}, FORMAT, id="both"),
+    ],
+)
+def test_a_response_format_is_the_format_of_the_text(given, sent):
+    relayed = rewritten(**given)
+    assert relayed["text"]["format"] == sent
+    assert "response_format" not in relayed
+    built = orjson.loads(chat.UPSTREAM.build(asked(**given), TARGET, Quirks()))
+    assert built["response_format"]["type"] == sent["type"]
+    assert built["response_format"].get("json_schema", {}).get("schema") == sent.get("schema")
+
+
 def test_store_is_never_asked_for_and_identities_stay_here():
     body = rewritten(
         store=True,

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from freetheai import errors
 from freetheai.errors import ApiError
 from freetheai.wire import chat, responses
-from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Event, Failed, Finish, ResponseStart, Usage
+from freetheai.wire.events import Failed
 from freetheai.wire.fold import fold
 from freetheai.wire.formats import ByteStream, Quirks, Stamp
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.translate import Translation, open_stream
 from support import chat_streams
 from support import responses_streams as made
+from support.grammar import check_grammar
 from support.responses_rules import ResponsesSummary, check_responses_stream
 from support.stream_rules import RequestFacts, check_chat_stream
 
@@ -189,27 +190,6 @@ def test_events_follow_the_grammar(wire, stops):
     decoder = responses.UPSTREAM.decoder(request(stop=stops), Quirks())
     check_grammar([*decoder.feed(wire), *decoder.end()])
     assert decoder.feed(wire) == []
-
-
-def check_grammar(events: list[Event]) -> None:
-    """stream = ResponseStart { block } [ Usage ] Finish, or any prefix of that and Failed."""
-    rest = list(events)
-    last = rest.pop()
-    assert isinstance(last, Finish | Failed)
-    if isinstance(last, Finish) and isinstance(rest[-1], Usage):
-        rest.pop()
-    assert not rest or isinstance(rest.pop(0), ResponseStart)
-    index, is_open = -1, False
-    for event in rest:
-        if isinstance(event, BlockStart):
-            assert not is_open
-            is_open, index = True, index + 1
-        else:
-            assert isinstance(event, BlockDelta | BlockEnd)
-            assert is_open
-            is_open = isinstance(event, BlockDelta)
-        assert event.index == index
-    assert not is_open or isinstance(last, Failed)
 
 
 @st.composite

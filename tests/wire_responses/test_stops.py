@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from freetheai.wire import chat, responses
 from freetheai.wire.events import Finish
 from freetheai.wire.fold import fold
-from freetheai.wire.formats import Quirks, Stamp
-from freetheai.wire.translate import open_stream
+from freetheai.wire.formats import Quirks, Stamp, Target
+from freetheai.wire.translate import convert_body, open_stream
 from support import responses_streams as made
+from support.responses_rules import check_responses_stream
 from support.stream_rules import RequestFacts, check_chat_stream
 
 
@@ -40,7 +41,8 @@ def decoded(data: bytes, *stops: str) -> Any:
         pytest.param(["Hello E", "N", "X"], ["END"], "Hello ENX", "", id="only the beginning of one"),
         pytest.param(["Hello EN"], ["END"], "Hello EN", "", id="the text ends within one"),
         pytest.param(["aab"], ["ab", "aab"], "", "aab", id="the earliest of two"),
-        pytest.param(["xab"], ["a", "ab"], "x", "ab", id="the longest at one place"),
+        pytest.param(["xab"], ["a", "ab"], "x", "a", id="the first that is complete"),
+        pytest.param(["a[b]"], ["[b]", "b"], "a[", "b", id="one that is complete within another"),
         pytest.param(["EEND"], ["END"], "E", "END", id="a false start right before"),
         pytest.param(["Hello"], ["!"], "Hello", "", id="none"),
         pytest.param(["END"], ["END"], "", "END", id="at once"),
@@ -95,3 +97,18 @@ def test_the_stream_is_over_at_the_match():
     assert summary.first.text == "Hello "
     assert summary.first.finish_reason == "stop"
     assert way.feed(data[data.index(b" more") :]) == b""
+
+
+def test_a_clients_own_stop_is_cut_and_never_sent():
+    body = {"model": "m", "input": "Hi", "stop": ["END"], "stream": True}
+    asked = responses.CLIENT.parse(orjson.dumps(body))
+    sent = orjson.loads(responses.UPSTREAM.rewrite(asked, Target(model="up"), Quirks()))
+    assert "stop" not in sent
+    stamp = Stamp(id="resp_ours", created_s=1800000000, model="pre/alias")
+    way = open_stream(responses.CLIENT, responses.UPSTREAM, asked, stamp, Quirks())
+    out = way.feed(wire(["Hello ", "END", " more"]))
+    assert way.is_finished
+    assert check_responses_stream(out).text == "Hello "
+    plain = orjson.dumps(made.response([made.message("Hello END more")]))
+    told = orjson.loads(convert_body(responses.CLIENT, responses.UPSTREAM, asked, stamp, Quirks(), plain).data)
+    assert told["output"][0]["content"][0]["text"] == "Hello "

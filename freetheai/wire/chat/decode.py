@@ -11,6 +11,7 @@ Rules:
 - ``[DONE]`` without a finish reason is a stop, unless a call is unfinished; a finish reason without ``[DONE]`` is a
   good end; neither is a cut;
 - an error may stand in the chunk, in its choice, in ``x_groq`` or in the finish reason;
+- hidden thinking does not part a text: it waits for its end, or for the next call; alone it is no answer, and not told;
 - an end without output is ``Failed``, unless tokens were spent or a limit was met;
 - what comes after the end is not read (OpenCode Zen appends a frame with the cost).
 
@@ -24,24 +25,30 @@ from freetheai.wire.blocks import BlockQueue, OpenBlock
 from freetheai.wire.chat.calls import Call, CallTracker, end_fault
 from freetheai.wire.chat.parts import (
     REASONING_KEYS,
+    THOUGHT_END,
     VOLATILE,
     OutputPart,
+    annotated,
     error_of,
     finish_word,
     first_choice,
     is_filter_sentence,
     is_thought,
+    listed_links,
     logprobs_of,
     output_parts,
     plain_call_index,
     plain_text_key,
     reasoning_of,
+    thought_and_answer,
+    thought_piece,
     usage_of,
     whole_calls,
 )
+from freetheai.wire.chat.thoughts import opaque_detail, signed_pieces
 from freetheai.wire.decoding import FrameDecoder
 from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
-from freetheai.wire.events import Event, Failed, Finish, ResponseStart, UpstreamFailure, Usage
+from freetheai.wire.events import Citation, Event, Failed, Finish, ResponseStart, UpstreamFailure, Usage
 from freetheai.wire.formats import Quirks
 from freetheai.wire.jsontext import loads
 from freetheai.wire.request import ChatRequest
@@ -66,6 +73,7 @@ class ChatDecoder(FrameDecoder):
         self._is_whole = False
         self._finish_word = ""
         self._usage: Usage | None = None
+        self._hidden: list[str] = []
         self._seen: set[str] = set()
 
     def _read(self, value: dict[str, Any], frame: Frame, events: list[Event]) -> None:
@@ -103,6 +111,7 @@ class ChatDecoder(FrameDecoder):
         if (usage := usage_of(chunk, choice)) is not None:
             self._usage = usage
         if choice is None:
+            self._cite(listed_links(chunk))
             return
         if not self._has_started:
             self._start(chunk, events)
@@ -112,6 +121,8 @@ class ChatDecoder(FrameDecoder):
             self._delta(delta, choice, word, events)
         if isinstance(message, dict):
             self._message(message, choice, word, events)
+        if chunk.get("citations") and "annotations" not in self._seen:
+            self._cite(listed_links(chunk))
         if word and not self._is_over:
             self._finish_word = self._finish_word or word
             if finish.is_breakdown(word):
@@ -146,21 +157,27 @@ class ChatDecoder(FrameDecoder):
         self._is_whole = False
 
     def _delta(self, delta: dict[str, Any], choice: dict[str, Any], word: str, events: list[Event]) -> None:
-        thought = reasoning_of(delta)
+        thought, details = reasoning_of(delta), delta.get("reasoning_details")
         if thought:
             self._seen.add("reasoning")
-            self._blocks.text(events, "thinking", thought)
-        if delta.get("reasoning_details"):
-            self._details(delta["reasoning_details"])
+        if self._is_whole and (pieces := signed_pieces(details)):
+            for text, detail in pieces:
+                self._thought(text, [detail], events)
+        elif thought or details:
+            self._thought(thought, details, events)
         content = delta.get("content")
         if content:
             self._content(content, delta, choice, word, events)
         refusal = delta.get("refusal")
         if isinstance(refusal, str) and refusal:
             self._seen.add("refusal")
+            self._tell_first(events)
             self._blocks.text(events, "refusal", refusal)
         if delta.get("images"):
             self._parts(output_parts(delta["images"]), events)
+        if delta.get("annotations"):
+            self._seen.add("annotations")
+            self._cite(annotated(delta["annotations"]))
         calls = delta.get("tool_calls")
         if isinstance(calls, list):
             for position, piece in enumerate(calls):
@@ -176,15 +193,29 @@ class ChatDecoder(FrameDecoder):
         if word == "content_filter" and not self._blocks.has_output and is_filter_sentence(content):
             return
         self._seen.add("content")
+        self._tell_first(events)
         if not isinstance(content, str):
             self._parts(output_parts(content), events)
         elif is_thought(delta):
-            self._blocks.text(events, "thinking", content)
+            self._flagged(content, events)
+        elif "thought" in self._seen:
+            self._seen.discard("thought")
+            if answer := content.removeprefix(THOUGHT_END):
+                self._blocks.text(events, "text", answer, logprobs_of(choice))
         elif self._think is not None:
             for kind, text in self._think.feed(content):
                 self._blocks.text(events, kind, text)
         else:
             self._blocks.text(events, "text", content, logprobs_of(choice))
+
+    def _flagged(self, content: str, events: list[Event]) -> None:
+        if self._is_whole:
+            for kind, text in thought_and_answer(content):
+                self._blocks.text(events, kind, text)
+            return
+        self._seen.add("thought")
+        if thought := thought_piece(content):
+            self._blocks.text(events, "thinking", thought)
 
     def _parts(self, parts: list[OutputPart], events: list[Event]) -> None:
         for kind, text, media_type in parts:
@@ -195,12 +226,40 @@ class ChatDecoder(FrameDecoder):
             else:
                 self._blocks.text(events, kind, text)
 
-    def _details(self, details: Any) -> None:
-        """OpenRouter signs reasoning in ``reasoning_details``; their text is a copy of what came already."""
+    def _cite(self, found: list[Citation]) -> None:
+        for citation in found:
+            self._blocks.cite(citation)
+
+    def _thought(self, text: str, details: Any, events: list[Event]) -> None:
+        """Reasoning; OpenRouter signs and hides it in ``reasoning_details``, whose text is a copy of this one."""
+        if text:
+            self._tell_first(events)
+            self._blocks.text(events, "thinking", text)
+        if not details:
+            return
         for item in details if isinstance(details, list) else ():
-            signature = item.get("signature") if isinstance(item, dict) else None
-            if isinstance(signature, str) and signature:
-                self._blocks.sign("thinking", signature)
+            if (found := opaque_detail(item)) is None:
+                continue
+            kind, value = found
+            self._seen.add("reasoning_details")
+            if kind == "thinking":
+                self._blocks.sign(events, "thinking", value)
+            else:
+                self._hidden.append(value)
+        if self._blocks.has_output and self._blocks.newest_kind not in ("text", "refusal"):
+            self._tell_hidden(events)
+
+    def _tell_first(self, events: list[Event]) -> None:
+        """Tell hidden thinking that came before anything can be seen."""
+        if self._hidden and not self._blocks.has_output:
+            self._tell_hidden(events)
+
+    def _tell_hidden(self, events: list[Event]) -> None:
+        hidden, self._hidden = self._hidden, []
+        for value in hidden:
+            block = OpenBlock("redacted")
+            self._blocks.open(events, block)
+            self._blocks.add(events, block, value)
 
     def _call(self, piece: dict[str, Any], position: int, events: list[Event]) -> None:
         self._seen.add("tool_calls")
@@ -216,6 +275,8 @@ class ChatDecoder(FrameDecoder):
             self._announce(call, events)
 
     def _announce(self, call: Call, events: list[Event]) -> None:
+        if self._hidden:
+            self._tell_hidden(events)
         self._calls.announce(call)
         name = self._names.get(call.name, call.name)
         unwrapped = call.name in self._custom_names and not call.custom
@@ -240,8 +301,9 @@ class ChatDecoder(FrameDecoder):
         if (fault := end_fault(self._finish_word, calls, is_marked=is_marked)) is not None:
             self._fail(events, *fault)
             return
-        self._close(events)
-        if (failure := finish.empty_failure(reason, self._usage)) is not None and not self._blocks.has_output:
+        failure = finish.empty_failure(reason, self._usage)
+        self._close(events, is_answer=failure is None)
+        if failure is not None and not self._blocks.has_output:
             self._is_over = True
             events.append(Failed(failure))
             return
@@ -250,12 +312,14 @@ class ChatDecoder(FrameDecoder):
         events.append(Finish(finish.settled(reason, has_calls=any(call.is_announced for call in calls))))
         self._is_over = True
 
-    def _close(self, events: list[Event]) -> None:
+    def _close(self, events: list[Event], *, is_answer: bool) -> None:
         for kind, text in self._think.end() if self._think is not None else ():
             self._blocks.text(events, kind, text)
         for call in self._calls.calls:
             if call.name and not call.is_announced:
                 self._announce(call, events)
+        if self._blocks.has_output or is_answer:
+            self._tell_hidden(events)
         self._blocks.close_all(events)
 
 

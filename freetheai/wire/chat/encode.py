@@ -8,6 +8,7 @@ Rules:
 - id, type and name of a call once, with its index; a call without arguments gets `{}` at its end;
 - the finish chunk, then the usage chunk (``choices: []``) if the client asked, then ``[DONE]``, each once;
 - a client of the old ``functions`` gets the first call in the old shape;
+- links that were cited: `annotations` behind their text, numbered since SDKs join lists by `index`;
 - signed and hidden thinking: one entry of ``reasoning_details`` each (``thoughts.py``);
 - an error is one event, then ``[DONE]``; no finish reason is made up for it.
 
@@ -22,7 +23,18 @@ from orjson import dumps
 from freetheai.errors import ApiError
 from freetheai.wire import finish
 from freetheai.wire.chat.thoughts import ThoughtWriter
-from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Event, Finish, ResponseStart, Usage
+from freetheai.wire.citations import url_citation
+from freetheai.wire.events import (
+    BlockDelta,
+    BlockEnd,
+    BlockStart,
+    Citation,
+    Citations,
+    Event,
+    Finish,
+    ResponseStart,
+    Usage,
+)
 from freetheai.wire.formats import Block, Response, Stamp, ToolCall
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.signature import tag
@@ -50,7 +62,7 @@ class ChatEncoder:
         # Around each further piece of the open block; empty while a piece asks for more than that.
         self._text_head = self._thought_head = self._text_tail = b""
         self._block = BlockStart(-1, "text")
-        self._calls = self._images = 0
+        self._calls = self._images = self._annotations = 0
         self._thoughts = ThoughtWriter(stamp.origin)
         self._note_thought = self._thoughts.add
         self._has_role = self._has_arguments = self._is_over = False
@@ -143,6 +155,12 @@ class ChatEncoder:
             return self._chunk({"images": [{"index": self._images - 1, **image}]})
         return b""
 
+    def _cite(self, event: Citations) -> bytes:
+        first = self._annotations
+        self._annotations += len(event.cited)
+        notes = [{**_annotation(citation), "index": first + number} for number, citation in enumerate(event.cited)]
+        return self._chunk({"annotations": notes})
+
     def _keep_usage(self, event: Usage) -> bytes:
         self._usage_event = event
         return b""
@@ -174,6 +192,7 @@ _WRITERS: Final[Mapping[type, Callable[[ChatEncoder, Any], bytes]]] = {
     BlockStart: ChatEncoder._block_start,
     BlockDelta: ChatEncoder._block_delta,
     BlockEnd: ChatEncoder._block_end,
+    Citations: ChatEncoder._cite,
     Usage: ChatEncoder._keep_usage,
     Finish: ChatEncoder._finish,
 }
@@ -227,7 +246,7 @@ def _message(response: Response, stamp: Stamp) -> dict[str, Any]:
         "role": "assistant",
         "content": response.text() or None,
         "refusal": _joined(blocks, "refusal") or None,
-        "annotations": [],
+        "annotations": [_annotation(citation) for block in blocks for citation in block.cited],
     }
     if thought := _joined(blocks, "thinking"):
         message["reasoning_content"] = thought
@@ -272,6 +291,12 @@ def _call_body(name: str, arguments: str, *, custom: bool) -> dict[str, Any]:
 
 def _call_signature(tagged: str) -> dict[str, Any]:
     return {"extra_content": {"google": {"thought_signature": tagged}}}
+
+
+def _annotation(citation: Citation) -> dict[str, Any]:
+    """A link; the source's own words stand in ``content``, as OpenRouter has it."""
+    quote = {"content": citation.quote} if citation.quote else {}
+    return {"type": "url_citation", "url_citation": {**url_citation(citation, citation.start, citation.end), **quote}}
 
 
 def _image(media_type: str, data: str) -> dict[str, Any]:

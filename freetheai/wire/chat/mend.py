@@ -7,8 +7,11 @@ place.
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import orjson
+
 from freetheai.wire.chat.calls import Call, CallTracker
 from freetheai.wire.chat.parts import REASONING_KEYS, whole_calls
+from freetheai.wire.citations import MAX_CITATIONS
 from freetheai.wire.relay import without
 
 # Members of a chunk or answer that tell of the provider, its prices or its account, or are padding.
@@ -46,6 +49,23 @@ class ChoiceState:
     last: tuple[bytes, dict[str, Any]] | None = None
     last_choice: dict[str, Any] | None = None
     seen: set[str] = field(default_factory=set)
+    # Annotations that were sent, each as its bytes.
+    notes: dict[bytes, int] = field(default_factory=dict)
+
+
+def numbered_notes(notes: Any, state: ChoiceState) -> Any:
+    """The annotations of a delta that were not sent before, each with its number: SDKs join lists by ``index`` and give
+    up where an entry of a second list has none.
+    """
+    if not isinstance(notes, list) or not all(isinstance(note, dict) for note in notes):
+        return notes
+    sent = []
+    for note in notes:
+        known = orjson.dumps(without(note, ("index",)))
+        if known not in state.notes and len(state.notes) < MAX_CITATIONS:
+            state.notes[known] = len(state.notes)
+            sent.append({**note, "index": state.notes[known]})
+    return sent
 
 
 def first_filled(delta: dict[str, Any]) -> str:

@@ -3,13 +3,16 @@
 Rules:
 - system text is one leading message; a later system turn stays in place, or becomes user text where the provider's
   template takes only a first one (``system_first_only``);
-- results come right behind their calls, one ``tool`` message each; their images follow in one user message;
-- earlier reasoning goes back as ``reasoning_content`` as the quirk says; opaque reasoning never does;
+- results come right behind their calls, one ``tool`` message each; what they hold beside text follows in one user
+  message;
+- earlier reasoning goes back as ``reasoning_content`` as the quirk says, and opaque reasoning only to the provider that
+  gave it out, as the entries of ``reasoning_details`` that it was;
 - ``strict_alternation``: neighbours of one role are joined, and a missing turn is filled in.
 """
 
 from typing import Any
 
+from freetheai.wire.chat.thoughts import returned_details
 from freetheai.wire.formats import Quirks, Target
 from freetheai.wire.request import (
     AudioPart,
@@ -18,6 +21,7 @@ from freetheai.wire.request import (
     ImagePart,
     OpaquePart,
     Part,
+    RedactedPart,
     RefusalPart,
     TextPart,
     ThinkingPart,
@@ -26,7 +30,7 @@ from freetheai.wire.request import (
     Turn,
 )
 from freetheai.wire.toolcalls import arguments_text, custom_arguments, flat_name, sent_name
-from freetheai.wire.turns import merged, paired, result_text
+from freetheai.wire.turns import marker, merged, paired, result_text
 
 Message = dict[str, Any]
 
@@ -67,7 +71,7 @@ class _Writer:
         return self._user(turn)
 
     def _assistant(self, turn: Turn) -> Message:
-        text = _text(turn.parts)
+        text = _said(turn.parts)
         message: Message = {"role": "assistant", "content": text or None}
         if turn.name:
             message["name"] = turn.name
@@ -79,18 +83,19 @@ class _Writer:
         thought = "".join(part.text for part in turn.parts if isinstance(part, ThinkingPart))
         if self._quirks.replay_reasoning == "always" or (thought and self._quirks.replay_reasoning == "when_known"):
             message["reasoning_content"] = thought
+        if details := returned_details(turn.parts, self._target.origin):
+            message["reasoning_details"] = details
         return message
 
     def _user(self, turn: Turn) -> list[Message]:
         results = [part for part in turn.parts if isinstance(part, ToolResultPart)]
         rest = [part for part in turn.parts if not isinstance(part, ToolResultPart)]
         messages = [self._result(result) for result in results]
-        images: list[Part] = []
-        if self._target.supports_image_input:
-            images = [part for result in results for part in result.parts if isinstance(part, ImagePart)]
-        if images:
-            images.insert(0, TextPart("Images returned by the tools above:"))
-        content = self._content([*images, *rest])
+        media = [part for result in results for part in result.parts if self._follows(part)]
+        if media:
+            what = "Images returned" if all(isinstance(part, ImagePart) for part in media) else "Returned"
+            media.insert(0, TextPart(f"{what} by the tools above:"))
+        content = self._content([*media, *rest])
         if content or not results:
             message: Message = {"role": "user", "content": content}
             if turn.name:
@@ -98,14 +103,23 @@ class _Writer:
             messages.append(message)
         return messages
 
+    def _follows(self, part: Part) -> bool:
+        """Whether this part of a result, which `tool` messages have no place for, is shown behind them."""
+        match part:
+            case ImagePart():
+                return self._target.supports_image_input
+            case AudioPart():
+                return self._target.supports_audio
+            case FilePart():
+                return self._target.supports_files and not part.is_text
+        return False
+
     def _result(self, result: ToolResultPart) -> Message:
-        shown = result
-        if self._target.supports_image_input and any(isinstance(part, ImagePart) for part in result.parts):
-            parts: list[Part] = [
-                TextPart("[image below]") if isinstance(part, ImagePart) else part for part in result.parts
-            ]
-            shown = ToolResultPart(result.call_id, parts)
-        text = result_text(shown)
+        names: dict[type, str] = {ImagePart: "image", AudioPart: "audio", FilePart: "document"}
+        parts: list[Part] = [
+            TextPart(f"[{names[type(part)]} below]") if self._follows(part) else part for part in result.parts
+        ]
+        text = result_text(ToolResultPart(result.call_id, parts))
         content = f"Error: {text}" if result.is_error else text
         return {"role": "tool", "tool_call_id": result.call_id, "content": content}
 
@@ -161,6 +175,12 @@ def _call(part: ToolCallPart, *, keep_custom: bool) -> dict[str, Any]:
 
 def _text(parts: list[Part]) -> str:
     return "".join(part.text for part in parts if isinstance(part, TextPart | RefusalPart))
+
+
+def _said(parts: list[Part]) -> str:
+    """What the assistant said, with a marker for what can't stand in its message."""
+    shown = (part for part in parts if not isinstance(part, ThinkingPart | RedactedPart | ToolCallPart))
+    return "".join(part.text if isinstance(part, TextPart | RefusalPart) else marker(part) for part in shown)
 
 
 def _alternating(turns: list[Turn]) -> list[Turn]:

@@ -5,8 +5,9 @@ Rules: total; a value of the wrong type counts as absent; nothing is changed in 
 
 from typing import Any, Final, Literal
 
+from freetheai.wire.citations import citation_of, linked
 from freetheai.wire.error_body import ErrorFields, error_fields, is_error_body
-from freetheai.wire.events import Usage
+from freetheai.wire.events import Citation, Usage
 from freetheai.wire.template import volatile
 from freetheai.wire.usage import from_chat
 
@@ -14,6 +15,10 @@ REASONING_KEYS = ("reasoning_content", "reasoning", "reasoning_text")
 
 # MiMo reports its filter as an answer with this sentence and finish reason content_filter: not the model's words.
 _FILTER_SENTENCE = "The request was rejected because it was considered high risk"
+
+# What Gemini's OpenAI-compatible face puts around a thought that stands in the content.
+_THOUGHT: Final = "<thought>"
+THOUGHT_END: Final = "</thought>"
 
 # Members of a chunk that may change with every chunk and tell us nothing.
 VOLATILE: Final = volatile("created", "obfuscation")
@@ -83,6 +88,19 @@ def reasoning_of(delta: dict[str, Any]) -> str:
     return ""
 
 
+def annotated(annotations: Any) -> list[Citation]:
+    """The links that the ``annotations`` of a delta or message cite."""
+    found = (citation_of(item) for item in annotations) if isinstance(annotations, list) else ()
+    return [citation for citation in found if citation is not None]
+
+
+def listed_links(chunk: dict[str, Any]) -> list[Citation]:
+    """The links that a provider lists for the whole answer (xAI, Perplexity)."""
+    listed = chunk.get("citations")
+    found = (linked(url) for url in listed) if isinstance(listed, list) else ()
+    return [citation for citation in found if citation is not None]
+
+
 def whole_calls(calls: list[Any]) -> list[dict[str, Any]]:
     """The calls of a whole message, numbered: a repeated index or id must not join what stands side by side."""
     listed = [call for call in calls if isinstance(call, dict)]
@@ -129,6 +147,24 @@ def is_thought(delta: dict[str, Any]) -> bool:
     extra = delta.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None
     return isinstance(google, dict) and google.get("thought") is True
+
+
+def thought_and_answer(content: str) -> list[tuple[Literal["thinking", "text"], str]]:
+    """The content of a whole message that is flagged as a thought: only what stands between its tags is one.
+
+    The flag says no more than that there is a thought: it also stands on signed messages that are all answer.
+    """
+    if not content.startswith(_THOUGHT):
+        return [("text", content)]
+    thought, _, answer = content.removeprefix(_THOUGHT).partition(THOUGHT_END)
+    answer = answer.lstrip("\r\n")
+    pieces: list[tuple[Literal["thinking", "text"], str]] = [("thinking", thought), ("text", answer)]
+    return [piece for piece in pieces if piece[1]]
+
+
+def thought_piece(content: str) -> str:
+    """A flagged piece of a stream without the tag that begins the thought."""
+    return content.removeprefix(_THOUGHT)
 
 
 def output_parts(content: Any) -> list[OutputPart]:

@@ -8,6 +8,7 @@ Mended, for each choice on its own:
 - the role: in the first chunk, and only there;
 - calls: indexes 0, 1, 2 …, id and name once, arguments as text and only what is new, `{}` where none came;
 - the finish reason: one, last, in the format's own words, ``tool_calls`` if there were calls;
+- annotations: numbered, each once;
 - values of ``reasoning_details``: tagged with who made them;
 - a whole ``message`` in a stream, content in parts, ``function_call``: as the delta they stand for.
 For the stream: one id, time and model; usage once, at the end, for clients that asked; ``[DONE]`` once and last, also
@@ -20,7 +21,7 @@ import orjson
 
 from freetheai.errors import ApiError
 from freetheai.wire import finish
-from freetheai.wire.chat.calls import MAX_FAST_CHARS, CallTracker, end_fault
+from freetheai.wire.chat.calls import MAX_FAST_CHARS, Call, CallTracker, end_fault
 from freetheai.wire.chat.encode import DONE_EVENT, error_events
 from freetheai.wire.chat.mend import (
     HIDDEN_FIELDS,
@@ -32,6 +33,7 @@ from freetheai.wire.chat.mend import (
     is_first_in_order,
     is_later_in_order,
     later_piece,
+    numbered_notes,
     remade_choice,
 )
 from freetheai.wire.chat.parts import (
@@ -48,12 +50,12 @@ from freetheai.wire.chat.parts import (
 )
 from freetheai.wire.chat.thoughts import tagged_details
 from freetheai.wire.error_body import ErrorFields, error_fields
+from freetheai.wire.expected import TextRun, TextTemplate
 from freetheai.wire.formats import Stamp
 from freetheai.wire.jsontext import loads
 from freetheai.wire.relay import FrameRelay, HeadSplice, without
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.sse import Frame
-from freetheai.wire.template import TextMatch
 from freetheai.wire.toolcalls import answer_seed
 from freetheai.wire.translate import estimated_usage
 from freetheai.wire.usage import to_chat
@@ -77,23 +79,30 @@ class ChatRelay(FrameRelay):
     def _error(self, error: ApiError) -> bytes:
         return error_events(error)
 
-    def _matched(self, match: TextMatch, data: bytes, blank: bytes) -> bytes:
-        del data, blank
-        template, quoted, text, _ = match
-        if template.key == "arguments" and not self._goes_on(template.owner, text):
-            return b""
-        self.output_chars += len(text)
-        return template.new_head + quoted + template.new_tail
+    def _is_current(self, template: TextTemplate) -> bool:
+        if template.key != "arguments":
+            return True
+        state, call = self._states.get(0), template.owner
+        return state is not None and state.calls.known(call.number) is call
 
-    def _goes_on(self, index: int, text: str) -> bool:
-        """Whether ``text`` carries on the call with this index as it should; it is noted then."""
-        state = self._states.get(0)
-        call = None if state is None else state.calls.known(index)
-        # Not longer than what came before: it can't be all of that once more.
-        if call is None or call.number != index or call.size <= len(text) or call.size > MAX_FAST_CHARS:
-            return False
-        call.take(text)
-        return True
+    def _passed(self, template: TextTemplate, body: bytes, text: str, number: int, event: bytes) -> bytes:
+        chars = len(text)
+        if template.key == "arguments":
+            if not _goes_on(template.owner, chars):
+                return b""
+            template.owner.take(text)
+        self.output_chars += chars
+        return template.new_head + body + template.new_tail
+
+    def _passed_run(self, template: TextTemplate, run: TextRun, number: int, data: bytes) -> bytes:
+        bodies, texts, chars = run
+        if template.key == "arguments":
+            if not _goes_on(template.owner, chars):
+                return b""
+            for text in texts:
+                template.owner.take(text)
+        self.output_chars += chars
+        return template.written(bodies)
 
     def _frame(self, frame: Frame, out: list[bytes]) -> None:
         if frame.data.strip() == b"[DONE]":
@@ -143,7 +152,7 @@ class ChatRelay(FrameRelay):
 
     def _learnable(self, chunk: dict[str, Any], choice: Any) -> tuple[str, Any]:
         """The text member of a chunk whose like will be treated alike, once its choice's role is out; "" if there is
-        none. For arguments also the call's index.
+        none. For arguments also their call.
         """
         state = self._states.get(choice_index(choice, 0)) if isinstance(choice, dict) else None
         if state is None or not state.has_role:
@@ -153,7 +162,7 @@ class ChatRelay(FrameRelay):
         index = plain_call_index(chunk) if state.index == 0 else -1
         call = state.calls.known(index)
         is_going_on = call is not None and call.number == index
-        return ("arguments", index) if is_going_on else ("", None)
+        return ("arguments", call) if is_going_on else ("", None)
 
     def _choices(self, choices: list[Any], chunk: dict[str, Any], data: bytes) -> tuple[list[dict[str, Any]], bool]:
         """The choices as they are sent now, and whether they are those that came."""
@@ -245,6 +254,8 @@ class ChatRelay(FrameRelay):
         if details := delta.get("reasoning_details"):
             told = tagged_details(details, self._stamp.origin)
             mended = mended if told is details else {**mended, "reasoning_details": told}
+        if notes := delta.get("annotations"):
+            mended = {**mended, "annotations": numbered_notes(notes, state)}
         if delta.get("images") or delta.get("audio"):
             state.seen.add("images")
             state.has_output = self.has_output = True
@@ -369,6 +380,13 @@ class ChatRelay(FrameRelay):
     def _written(self, chunk: dict[str, Any], choices: list[dict[str, Any]]) -> bytes:
         members = self._edited(without(chunk, _NO_USAGE if chunk.get("usage") is not None else ()))
         return _event({**members, "choices": choices})
+
+
+def _goes_on(call: Call, chars: int) -> bool:
+    """Whether so many characters of arguments carry on a call: shorter than what came before, they can't be all of it
+    once more.
+    """
+    return chars < call.size <= MAX_FAST_CHARS
 
 
 def _event(chunk: dict[str, Any]) -> bytes:

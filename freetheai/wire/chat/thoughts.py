@@ -11,16 +11,18 @@ Rules:
 - a client that sends the entries without any words gets the values back without words: some makers need no more;
 - a lone value without a place signs the whole text;
 - entries of a relayed answer keep their shape: their values are tagged, and all of them go back to their maker or none;
+- to clients of other formats an upstream's entry goes as one opaque value, with its other members (``opaque_detail``),
+  and comes back as the entry that it was (``returned_details``);
 - clients can forge all of it, so it is only ever read as data.
 """
 
 import re
 import zlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from freetheai.wire.request import Part, RedactedPart, ThinkingPart
-from freetheai.wire.signature import tag, untag
+from freetheai.wire.signature import packed_detail, tag, untag, untag_detail
 
 # `format` of hidden thinking in the `reasoning_details` that our clients get.
 REDACTED_FORMAT: Final = "freetheai-redacted"
@@ -86,6 +88,38 @@ def own_details(details: Any, origin: str) -> list[dict[str, Any]]:
         is_own = is_own or bool(back)
         out.append({**detail, **back})
     return out if is_own else []
+
+
+def opaque_detail(detail: Any) -> tuple[Literal["thinking", "redacted"], str] | None:
+    """An upstream's entry as the signature of a thinking block, or as hidden thinking; None for mere text."""
+    if not isinstance(detail, dict):
+        return None
+    if signature := _word(detail.get("signature")):
+        kept = {name: value for name, value in detail.items() if name not in ("signature", "text", "summary")}
+        return "thinking", packed_detail(kept, signature)
+    if detail.get("type") != "reasoning.encrypted" or not (data := _word(detail.get("data"))):
+        return None
+    return "redacted", packed_detail({name: value for name, value in detail.items() if name != "data"}, data)
+
+
+def signed_pieces(details: Any) -> list[tuple[str, Any]]:
+    """The entries of a whole message with the words of each, where all that sign something tell what; else none."""
+    listed = [detail for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
+    pieces = [(_word(detail.get("text")) or _word(detail.get("summary")), detail) for detail in listed]
+    signed = [text for text, detail in pieces if _word(detail.get("signature"))]
+    return pieces if signed and all(signed) else []
+
+
+def returned_details(parts: list[Part], origin: str) -> list[dict[str, Any]]:
+    """The entries that ``origin`` gave a client of another format, in order; empty if they are another's."""
+    out: list[dict[str, Any]] = []
+    for part in parts:
+        if isinstance(part, RedactedPart) and (found := untag_detail(origin, part.data)) is not None:
+            out.append({**found[0], "data": found[1]})
+        elif isinstance(part, ThinkingPart) and (found := untag_detail(origin, part.signature)) is not None:
+            # Clients that keep no thinking send the signature alone: it signs nothing then.
+            out.extend([{**found[0], "text": part.text, "signature": found[1]}] if part.text else [])
+    return out
 
 
 @dataclass(slots=True)

@@ -30,6 +30,7 @@ from freetheai.wire.request import (
     Turn,
 )
 from freetheai.wire.toolcalls import arguments_text
+from freetheai.wire.turns import split_system
 
 # What clients call the two sides; the last three are seen in the wild.
 ROLES: Final = {
@@ -75,12 +76,12 @@ class _Reader:
 
     def _system(self, message: dict[str, Any], parts: list[Part], where: str) -> None:
         del message, where
-        texts = [part for part in parts if isinstance(part, TextPart)]
         if not self.turns:
-            self.system.extend(texts)
-        elif texts:
+            self.system.extend(part for part in parts if isinstance(part, TextPart))
+            parts = [part for part in parts if not isinstance(part, TextPart)]
+        if parts:
             self._takes_user = False
-            self.turns.append(Turn("system", list(texts)))
+            self.turns.extend(split_system(parts))
 
     def _user(self, message: dict[str, Any], parts: list[Part], where: str) -> None:
         del where
@@ -100,6 +101,7 @@ class _Reader:
         if refusal := _word(message.get("refusal")):
             turn.parts.append(RefusalPart(refusal))
         turn.parts.extend(parts)
+        turn.parts.extend(_images(message.get("images")))
         calls = message.get("tool_calls")
         if calls is not None and not isinstance(calls, list):
             raise complaint(f"{where}.tool_calls", "an array")
@@ -190,6 +192,17 @@ def _read_image(item: dict[str, Any], where: str, cache: dict[str, Any] | None) 
     detail = _word(image.get("detail")) if isinstance(image, dict) else _word(item.get("detail"))
     media_type, data = split_data_url(url)
     return ImagePart(media_type, data, "" if data else url, detail, cache)
+
+
+def _images(images: Any) -> list[Part]:
+    """Images of an earlier answer, as such answers have them; old turns are never refused."""
+    parts: list[Part] = []
+    for item in images if isinstance(images, list) else ():
+        image = item.get("image_url") if isinstance(item, dict) else None
+        if url := _word(image.get("url") if isinstance(image, dict) else image):
+            media_type, data = split_data_url(url)
+            parts.append(ImagePart(media_type, data, "" if data else url))
+    return parts
 
 
 def _read_audio(audio: Any, where: str) -> AudioPart:

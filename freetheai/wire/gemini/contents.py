@@ -6,7 +6,8 @@ Rules:
   each under the name its call was made with;
 - a part keeps its signature and is never joined with another; a signature goes back only where this very model made
   it, and from generation 3 on the first call of a model content has one, the documented dummy where there is none;
-- reasoning goes back only signed: as a thought, or, where it had no words, as the empty part it came on;
+- reasoning goes back only signed: as a thought, or, where it had no words, as the empty part it came on; what signed a
+  text goes back on that text (``signed.py``);
 - what a model can't read is a 400 that names it; inside a result it becomes a visible marker.
 
 Source: https://ai.google.dev/gemini-api/docs/thought-signatures
@@ -19,6 +20,7 @@ from freetheai.errors import ApiError
 from freetheai.wire.formats import Target
 from freetheai.wire.gemini.media import media_part
 from freetheai.wire.gemini.models import checks_signatures, reads_media_in_results
+from freetheai.wire.gemini.signed import SignedText, with_signed_texts
 from freetheai.wire.jsontext import dumps_text, try_loads
 from freetheai.wire.request import (
     AudioPart,
@@ -80,7 +82,8 @@ class _Writer:
 
     def turn(self, turn: Turn) -> None:
         if turn.role == "assistant":
-            self._add("model", [item for part in turn.parts if (item := self._model_part(part)) is not None])
+            parts = with_signed_texts(turn.parts, self._target.origin)
+            self._add("model", [item for part in parts if (item := self._model_part(part)) is not None])
         elif turn.role == "system":
             text = "".join(part.text for part in turn.parts if isinstance(part, TextPart))
             self._add("user", [{"text": f"<system>\n{text}\n</system>"}] if text else [])
@@ -95,8 +98,10 @@ class _Writer:
         else:
             self.contents.append({"role": role, "parts": parts})
 
-    def _model_part(self, part: Part) -> Content | None:
+    def _model_part(self, part: Part | SignedText) -> Content | None:
         match part:
+            case SignedText():
+                return {"text": part.text, "thoughtSignature": part.signature}
             case TextPart() | RefusalPart():
                 return {"text": part.text} if part.text else None
             case ThinkingPart():

@@ -1,16 +1,17 @@
 """Decode generateContent answers, streams and plain ones, into events.
 
-Strategy: ``SseSplitter`` cuts frames, each frame is an answer of its own that holds new parts only, and the parts are
+Strategy: ``FrameDecoder`` cuts frames, each frame is an answer of its own that holds new parts only, and the parts are
 told in order: nothing interleaves in this format, calls come whole. A plain answer is read as one frame, so both ways
 agree by construction. A stream that begins like JSON (asked for without ``alt=sse``, or from a proxy that knows no
 streams) is kept until its end and read whole.
 
 Rules:
 - neighbouring texts of one kind are one block, up to a signature: that closes it, since a signed part stays unjoined;
-- a signature without any text signs the block it follows, if that is of its kind; else it travels on a thinking block
-  without words, and on none at all in an answer without output;
+- a signature of a thought without any text signs the block it follows, if that is thinking; what signs a text, and any
+  other that comes alone, travels on a thinking block without words, and on none at all in an answer without output;
 - the finish reason and usage are kept until the end of the stream, its only end marker; without a finish reason it was
   cut; counts are cumulative, the last ones stand;
+- links are told behind the text that cites them;
 - of several candidates only the first is read, but for plain answers to requests for several (``n``);
 - a blocked prompt, an error frame and a finish reason that names a breakdown are ``Failed``;
 - pictures of thinking, code the provider ran, and parts nobody knows are dropped.
@@ -18,14 +19,14 @@ Rules:
 Format: https://ai.google.dev/api/generate-content#generatecontentresponse
 """
 
-from typing import Final
+from typing import Any, Final
 
 from freetheai.wire import finish
-from freetheai.wire.error_body import ErrorFields, error_fields, failure_from
+from freetheai.wire.decoding import FrameDecoder
+from freetheai.wire.error_body import ErrorFields
 from freetheai.wire.events import (
     Event,
     Failed,
-    FailureKind,
     Finish,
     FinishReason,
     NextAnswer,
@@ -33,8 +34,10 @@ from freetheai.wire.events import (
     UpstreamFailure,
     Usage,
 )
+from freetheai.wire.expected import LONG_READ_BYTES
 from freetheai.wire.formats import Quirks
 from freetheai.wire.gemini.blocks import BlockWriter
+from freetheai.wire.gemini.links import has_sources
 from freetheai.wire.gemini.parts import (
     VOLATILE,
     Value,
@@ -48,8 +51,8 @@ from freetheai.wire.gemini.parts import (
 )
 from freetheai.wire.jsontext import dumps_text, loads, try_loads
 from freetheai.wire.request import ChatRequest
-from freetheai.wire.sse import MAX_EVENT_BYTES, Frame, SseSplitter, read_frame
-from freetheai.wire.template import BLANK, TextMatch, TextTemplates
+from freetheai.wire.sse import MAX_EVENT_BYTES, Frame, read_frame
+from freetheai.wire.template import BLANK, TextMatch
 from freetheai.wire.toolcalls import (
     answer_seed,
     arguments_object,
@@ -62,20 +65,19 @@ from freetheai.wire.toolcalls import (
 from freetheai.wire.usage import from_gemini
 
 _BOM: Final = b"\xef\xbb\xbf"
-_DONE: Final = b"[DONE]"
 
 
-class GeminiDecoder:
+class GeminiDecoder(FrameDecoder):
     """One stream. See ``formats.StreamDecoder``."""
 
     def __init__(self, request: ChatRequest, quirks: Quirks) -> None:
         del quirks
+        super().__init__(VOLATILE)
         self._request = request
-        self._splitter = SseSplitter()
         # What came so far of a stream that is one JSON text; None once it is known to be events.
         self._text: bytearray | None = bytearray()
-        self._templates = TextTemplates(VOLATILE)
-        # The newest event that was recognised without being read in full: its counts may be the last ones.
+        # The newest event that was recognised without being read in full, and perhaps some before it: its counts may
+        # be the last ones.
         self._unread = b""
         self._blocks = BlockWriter()
         self._names = changed_names(request)
@@ -83,7 +85,7 @@ class GeminiDecoder:
         self._call_ids: set[str] = set()
         self._calls = 0
         self._seed = ""
-        self._has_started = self._has_calls = self._is_over = False
+        self._has_started = self._has_calls = False
         self._finish_word = ""
         self._usage: Usage | None = None
 
@@ -92,12 +94,18 @@ class GeminiDecoder:
         events: list[Event] = []
         if self._is_over:
             return events
-        if self._text is not None:
-            data = self._after_opening(data)
-        if data and not self._match_whole(data, events):
-            self._split(data, events)
-        if self._splitter.is_overflowing or (self._text is not None and len(self._text) > MAX_EVENT_BYTES):
-            self._fail(events, "too_large", "an event is larger than can be read")
+        if self._text is not None and not (data := self._after_opening(data, events)):
+            return events
+        if self._splitter.is_idle:
+            if len(data) > LONG_READ_BYTES:
+                if self._matched_run(data, events):
+                    self._unread = data
+                    return events
+            elif (known := self._templates.match(data)) is not None:
+                self._unread = data
+                self._matched(known, events)
+                return events
+        self._split(data, events)
         return events
 
     def end(self) -> list[Event]:
@@ -110,10 +118,7 @@ class GeminiDecoder:
             return events
         if text:
             self._split(text, events)
-        for frame in self._splitter.end():
-            self._frame(frame, events)
-        self._complete(events, is_marked=False)
-        return events
+        return events + super().end()
 
     def whole(self, text: bytes, events: list[Event]) -> bool:
         """Read an answer that is one JSON text: an object, or the array of a stream. False if it is neither."""
@@ -136,70 +141,55 @@ class GeminiDecoder:
         self._complete(events, is_marked=isinstance(value, dict))
         return True
 
-    def _after_opening(self, data: bytes) -> bytes:
+    def _after_opening(self, data: bytes, events: list[Event]) -> bytes:
         """What of the stream can be split now: nothing while it may be one JSON text."""
-        text = self._text
-        if text is None:
-            return data
+        text = bytearray() if self._text is None else self._text
         text += data
-        if text.startswith((b"{", b"[")):
-            return b""
-        opening = bytes(text).removeprefix(_BOM).lstrip()
-        if not opening or _BOM.startswith(opening) or opening.startswith((b"{", b"[")):
+        if not text.startswith((b"{", b"[")):
+            opening = bytes(text).removeprefix(_BOM).lstrip()
+            if opening and not _BOM.startswith(opening) and not opening.startswith((b"{", b"[")):
+                self._text = None
+                return opening
             text[:] = opening
-            return b""
-        self._text = None
-        return opening
+        if len(text) > MAX_EVENT_BYTES:
+            self._fail(events, "too_large", "an event is larger than can be read")
+        return b""
 
     def _split(self, data: bytes, events: list[Event]) -> None:
-        match = self._templates.match
         for text in self._splitter.texts(data):
-            if (found := match(text, False)) is not None:
-                self._matched(found, text, events)
+            event = text + BLANK
+            if (known := self._templates.match(event)) is not None:
+                self._unread = event
+                self._matched(known, events)
             elif (frame := read_frame(text)) is not None:
                 self._frame(frame, events)
+        if self._splitter.is_overflowing:
+            self._fail(events, "too_large", "an event is larger than can be read")
 
-    def _match_whole(self, data: bytes, events: list[Event]) -> bool:
-        """Whether a read is one event like an earlier one; it is told then."""
-        if not self._splitter.is_idle or (match := self._templates.match(data, True)) is None:
-            return False
-        self._matched(match, data, events)
-        return True
-
-    def _matched(self, match: TextMatch, data: bytes, events: list[Event]) -> None:
+    def _matched(self, match: TextMatch, events: list[Event]) -> None:
         """A piece of text or thinking; the counts with it are only read if no later ones come."""
         if not self._is_over:
-            self._unread = data
             self._blocks.text(events, match[0].owner, match[2])
 
     def _read_counts(self) -> None:
         data, self._unread = self._unread, b""
-        frame = read_frame(data.removesuffix(BLANK))
+        frame = read_frame(data.removesuffix(BLANK).rpartition(BLANK)[2])
         chunk = try_loads(frame.data) if frame is not None else None
         if isinstance(chunk, dict) and (usage := from_gemini(chunk.get("usageMetadata"))) is not None:
             self._usage = usage
 
-    def _frame(self, frame: Frame, events: list[Event]) -> None:
-        if self._is_over:
-            return
-        if frame.data.strip() == _DONE:
-            self._complete(events, is_marked=True)
-            return
-        try:
-            chunk = loads(frame.data)
-        except ValueError:
-            # The last frame of a cut stream may be half a chunk: `_complete` judges by what came before.
-            if not frame.is_cut:
-                self._fail(events, "malformed", "an event is not JSON")
-            return
-        if frame.is_error or frame.event == b"error":
-            self._fail_as(events, error_fields(chunk))
-            return
-        for item in chunk if isinstance(chunk, list) else [chunk]:
+    def _read(self, value: Value, frame: Frame, events: list[Event]) -> None:
+        self._chunk(value, events)
+        if not self._is_over and (kind := plain_text_kind(value)):
+            self._templates.learn(frame.raw, "text", kind)
+
+    def _read_list(self, value: list[Any], events: list[Event]) -> None:
+        for item in value:
             if isinstance(item, dict):
                 self._chunk(item, events)
-        if isinstance(chunk, dict) and not self._is_over and (kind := plain_text_kind(chunk)):
-            self._templates.learn(frame.raw, "text", kind)
+
+    def _ended(self, events: list[Event], *, is_marked: bool) -> None:
+        self._complete(events, is_marked=is_marked)
 
     def _chunk(self, chunk: Value, events: list[Event]) -> None:
         if self._is_over:
@@ -216,6 +206,8 @@ class GeminiDecoder:
             return
         if not self._has_started:
             self._start(chunk, events)
+        if has_sources(candidate):
+            self._blocks.cite(candidate)
         logprobs = logprobs_of(candidate)
         for part in parts_of(candidate):
             if self._part(part, logprobs, events):
@@ -303,16 +295,6 @@ class GeminiDecoder:
 
     def _reason(self) -> FinishReason:
         return finish.settled(finish.FROM_GEMINI.get(self._finish_word, "stop"), has_calls=self._has_calls)
-
-    def _fail(self, events: list[Event], kind: FailureKind, message: str) -> None:
-        if not self._is_over:
-            self._is_over = True
-            events.append(Failed(UpstreamFailure(kind=kind, phase="stream", message=message)))
-
-    def _fail_as(self, events: list[Event], fields: ErrorFields) -> None:
-        if not self._is_over:
-            self._is_over = True
-            events.append(Failed(failure_from(fields)))
 
 
 def decode_body(data: bytes, request: ChatRequest, quirks: Quirks) -> list[Event]:

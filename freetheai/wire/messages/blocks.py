@@ -93,7 +93,8 @@ def _read_block(item: Any, where: str) -> list[Part]:
         return read(item, where)
     if kind in _TOLD or (kind.endswith("_tool_result") and kind != "tool_result"):
         told = _told(item)[:_MAX_TOLD_CHARS]
-        return [TextPart(f"[{kind}] {told}".rstrip())]
+        # On lines of its own: other formats join an answer's texts without anything between them.
+        return [TextPart(f"\n[{kind}] {told}".rstrip() + "\n")]
     return [OpaquePart(kind, item)]
 
 

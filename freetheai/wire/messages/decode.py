@@ -11,6 +11,8 @@ Rules:
 - usage may come at the start, at the end, or in parts: later counts win, a zero never wins over a count;
 - ``message_delta`` with a stop reason makes the answer complete, with ``message_stop`` or without; neither is a cut;
 - a call whose arguments are no JSON fails the answer, unless a limit cut it;
+- links that a text cites are told behind it, all of the block being what they stand for; documents and other places in
+  the request are no links;
 - pings, unknown events, unknown blocks and those of tools that the provider ran are dropped;
 - nothing after the end is read (OpenCode Zen appends a ping with the cost).
 
@@ -22,11 +24,13 @@ from typing import Any, Final
 
 from freetheai.wire import finish
 from freetheai.wire.blocks import BlockQueue, OpenBlock
+from freetheai.wire.citations import MAX_CITATIONS
 from freetheai.wire.decoding import FrameDecoder
 from freetheai.wire.error_body import ErrorFields, error_fields, failure_from, is_error_body
-from freetheai.wire.events import Event, Failed, Finish, FinishReason, ResponseStart, UpstreamFailure
+from freetheai.wire.events import Citation, Event, Failed, Finish, FinishReason, ResponseStart, UpstreamFailure
 from freetheai.wire.formats import Quirks
 from freetheai.wire.jsontext import dumps_text, is_json, loads
+from freetheai.wire.messages.links import read_link
 from freetheai.wire.messages.schema_tool import SCHEMA_TOOL, may_be_schema_tool
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.sse import Frame
@@ -37,8 +41,8 @@ from freetheai.wire.usage import from_messages
 # Longer arguments (characters) than any model makes: a broken upstream.
 MAX_ARGUMENT_CHARS: Final = 16 * 1024 * 1024
 _KINDS: Final = {"text": "text", "thinking": "thinking", "redacted_thinking": "redacted", "tool_use": "tool_call"}
-_DELTA_KINDS: Final = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "thinking"}
-
+_THINKING_DELTAS: Final = {"thinking_delta": "thinking", "signature_delta": "thinking"}
+_DELTA_KINDS: Final = {"text_delta": "text", "citations_delta": "text", **_THINKING_DELTAS}
 # The member of a delta that holds its text.
 _TEXT_MEMBERS: Final = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 
@@ -46,7 +50,7 @@ _TEXT_MEMBERS: Final = {"text_delta": "text", "thinking_delta": "thinking", "inp
 @dataclass(slots=True)
 class _Block:
     """A block on its way. ``filled`` is the input its start held; ``unwraps``: free text is inside its arguments;
-    ``is_schema``: its arguments are the answer's text.
+    ``is_schema``: its arguments are the answer's text; ``cited``: links told before any text.
     """
 
     kind: str
@@ -57,6 +61,7 @@ class _Block:
     is_stopped: bool = False
     size: int = 0
     pieces: list[str] = field(default_factory=list)
+    cited: list[Citation] = field(default_factory=list)
 
     def text(self) -> str:
         """The arguments so far."""
@@ -162,8 +167,12 @@ class MessagesDecoder(FrameDecoder):
                 block.entry = OpenBlock("redacted")
                 self._queue.open(events, block.entry)
                 self._queue.add(events, block.entry, data)
-        elif kind == "text" and (text := _word(content.get("text"))):
-            self._text(block, text, events)
+        elif kind == "text":
+            if text := _word(content.get("text")):
+                self._text(block, text, events)
+            cited = content.get("citations")
+            for value in cited if isinstance(cited, list) else ():
+                self._cite(block, value)
         elif kind == "thinking":
             if text := _word(content.get("thinking")):
                 self._text(block, text, events)
@@ -209,6 +218,8 @@ class MessagesDecoder(FrameDecoder):
             self._sign(block, _word(delta.get("signature")), events)
         elif kind == "input_json_delta":
             self._arguments(block, delta.get("partial_json"), events)
+        elif kind == "citations_delta":
+            self._cite(block, delta.get("citation"))
 
     def _piece(self, block: _Block, kind: str, text: str, events: list[Event]) -> None:
         if not text or block.kind not in ("text", "thinking"):
@@ -223,6 +234,18 @@ class MessagesDecoder(FrameDecoder):
             block.entry = OpenBlock("text" if block.kind == "text" else "thinking")
             self._queue.open(events, block.entry)
             self._queue.add(events, block.entry, text)
+            for citation in block.cited:
+                self._queue.cite(citation, block.entry)
+            block.cited.clear()
+
+    def _cite(self, block: _Block, value: Any) -> None:
+        citation = read_link(value)
+        if citation is None or block.kind != "text":
+            return
+        if block.entry is not None:
+            self._queue.cite(citation, block.entry)
+        elif len(block.cited) < MAX_CITATIONS:
+            block.cited.append(citation)
 
     def _sign(self, block: _Block, signature: str, events: list[Event]) -> None:
         if not signature or block.kind != "thinking":

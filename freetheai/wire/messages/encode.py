@@ -5,6 +5,7 @@ delta, nearly all events, is a constant head, one JSON string and a constant tai
 
 Rules:
 - ``message_start`` first and once, then one ping; every block started and stopped once, indexes 0, 1, 2 …;
+- a text block stays open until something else begins: what it cites may come behind it;
 - a text block begins with its first text, so that an answer of only calls has none; an answer without any block has
   one of empty text: clients read ``content[0]``;
 - thinking is shown only to clients that asked for it; where its text is omitted the signature still goes out;
@@ -16,7 +17,7 @@ Rules:
 Format: https://platform.claude.com/docs/en/build-with-claude/streaming
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from orjson import dumps
@@ -27,6 +28,8 @@ from freetheai.wire.events import (
     BlockDelta,
     BlockEnd,
     BlockStart,
+    Citation,
+    Citations,
     Event,
     Finish,
     FinishReason,
@@ -34,6 +37,7 @@ from freetheai.wire.events import (
     Usage,
 )
 from freetheai.wire.formats import Block, Response, Stamp, ToolCall
+from freetheai.wire.messages.links import written_link
 from freetheai.wire.messages.signed import signature_sent
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.signature import tag, tag_call
@@ -73,6 +77,7 @@ class MessagesEncoder:
             BlockStart: self._block_start,
             BlockDelta: self._block_delta,
             BlockEnd: self._block_end,
+            Citations: self._cite,
             Usage: self._keep_usage,
             Finish: self._finish,
         }
@@ -98,7 +103,7 @@ class MessagesEncoder:
         return sse({"type": "message_start", "message": message_head(self._stamp)}) + PING
 
     def _block_start(self, event: BlockStart) -> bytes:
-        out = b"" if self._has_started else self._start(None)
+        out = self._close() if self._has_started else self._start(None)
         self._block = event
         self._piece_head = b""
         self._pieces.clear()
@@ -164,7 +169,7 @@ class MessagesEncoder:
         if kind == "media":
             out = self._open(_empty_block("text"))
             return out + self._delta_head + dumps(_media_marker(self._block.name)) + b"}}\n\n" + self._close()
-        return self._close()
+        return b""
 
     def _end_call(self) -> bytes:
         out = b""
@@ -199,6 +204,13 @@ class MessagesEncoder:
         self._count += 1
         return sse({"type": "content_block_stop", "index": self._count - 1})
 
+    def _cite(self, event: Citations) -> bytes:
+        if not self._is_open:
+            return b""
+        delta = {"type": "content_block_delta", "index": self._count}
+        links = map(written_link, event.cited)
+        return b"".join(sse({**delta, "delta": {"type": "citations_delta", "citation": link}}) for link in links)
+
     def _keep_usage(self, event: Usage) -> bytes:
         self._usage = event
         return b""
@@ -207,7 +219,7 @@ class MessagesEncoder:
         if self._is_over:
             return b""
         self._is_over = True
-        out = b"" if self._has_started else self._start(None)
+        out = self._close() if self._has_started else self._start(None)
         if not self._count:
             out += self._open(_empty_block("text")) + self._close()
         delta = {**stop_members(event.reason, event.stop_sequence), "container": None}
@@ -300,12 +312,12 @@ def _whole_block(block: Block, request: ChatRequest, stamp: Stamp) -> list[dict[
         data = tag(stamp.origin, block.text)
         return [{"type": "redacted_thinking", "data": data}] if data and shows_signature else []
     text = _media_marker(block.media_type) if block.kind == "media" else block.text
-    return [text_block(text)] if text else []
+    return [text_block(text, block.cited)] if text else []
 
 
-def text_block(text: str) -> dict[str, Any]:
+def text_block(text: str, cited: Sequence[Citation] = ()) -> dict[str, Any]:
     """A text block. Strict clients want ``citations``; the AI SDK takes a list or nothing at all, and no null."""
-    return {"type": "text", "text": text, "citations": []}
+    return {"type": "text", "text": text, "citations": [written_link(citation) for citation in cited]}
 
 
 def _whole_call(call: ToolCall) -> dict[str, Any]:

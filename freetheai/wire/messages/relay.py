@@ -23,6 +23,7 @@ import orjson
 from freetheai.errors import ApiError
 from freetheai.wire import finish
 from freetheai.wire.error_body import ErrorFields, error_fields
+from freetheai.wire.expected import TextRun, TextTemplate
 from freetheai.wire.formats import Quirks, Stamp
 from freetheai.wire.jsontext import dumps_text, is_json, loads
 from freetheai.wire.messages.decode import MAX_ARGUMENT_CHARS, merge_counts, plain_delta_key, reason_of, settled
@@ -45,7 +46,6 @@ from freetheai.wire.messages.mend import (
 from freetheai.wire.relay import FrameRelay, without
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.sse import Frame
-from freetheai.wire.template import TextMatch
 from freetheai.wire.toolcalls import answer_seed, made_call_id
 from freetheai.wire.translate import estimated_usage
 from freetheai.wire.usage import from_messages
@@ -108,8 +108,7 @@ class MessagesRelay(FrameRelay):
             self._fail_as(fields)
         if not isinstance(value, dict):
             return
-        kind = value.get("type")
-        data = frame.data
+        kind, data = value.get("type"), frame.data
         if kind == "content_block_delta" and self._passes(value):
             if b"\n" in data:
                 data = orjson.dumps(value)
@@ -129,18 +128,22 @@ class MessagesRelay(FrameRelay):
         elif kind and self._has_started and "\n" not in kind:
             out.append(written(value, data))
 
-    def _matched(self, match: TextMatch, data: bytes, blank: bytes) -> bytes:
-        """A piece of the block that is still open, like an earlier one that passed."""
-        template, quoted, text, _ = match
-        block = self._open
-        if block is None or template.owner is not block:
-            return b""
+    def _is_current(self, template: TextTemplate) -> bool:
+        return self._open is not None and template.owner is self._open
+
+    def _passed(self, template: TextTemplate, body: bytes, text: str, number: int, event: bytes) -> bytes:
         if template.key == "partial_json":
-            self._note(block, "input_json_delta", text)
+            self._note(template.owner, "input_json_delta", text)
         elif text:
             self.has_output = True
             self.output_chars += len(text)
-        return data + blank if template.is_same else template.new_head + quoted + template.new_tail
+        return event if template.is_same else template.new_head + body + template.new_tail
+
+    def _passed_run(self, template: TextTemplate, run: TextRun, number: int, data: bytes) -> bytes:
+        bodies, texts, _ = run
+        kind = "input_json_delta" if template.key == "partial_json" else "text_delta"
+        self._note(template.owner, kind, "".join(texts))
+        return data if template.is_same else template.written(bodies)
 
     def _passes(self, value: Value) -> bool:
         """Whether a delta is one more piece of the open block, in order; it is noted then. Nearly all events are."""
@@ -161,8 +164,7 @@ class MessagesRelay(FrameRelay):
         self._complete(out, is_marked=False)
 
     def _message_start(self, value: Value, data: bytes, out: list[bytes]) -> None:
-        message = value.get("message")
-        message = message if isinstance(message, dict) else {}
+        message = message if isinstance(message := value.get("message"), dict) else {}
         merge_counts(self._counts, message.get("usage"))
         if self._has_started:
             return
@@ -279,8 +281,7 @@ class MessagesRelay(FrameRelay):
         delta = value.get("delta")
         if not isinstance(delta, dict):
             return
-        kind = delta.get("type")
-        kind = kind if isinstance(kind, str) else ""
+        kind = kind if isinstance(kind := delta.get("type"), str) else ""
         if not kind or (index in self._hidden and (kind != "text_delta" or self._hidden[index] != "thinking")):
             return
         block = self._open
@@ -350,8 +351,7 @@ class MessagesRelay(FrameRelay):
         delta = value.get("delta")
         delta = delta if isinstance(delta, dict) else {}
         merge_counts(self._counts, value.get("usage"))
-        word = delta.get("stop_reason")
-        word = word if isinstance(word, str) else ""
+        word = word if isinstance(word := delta.get("stop_reason"), str) else ""
         if finish.is_breakdown(word):
             self._fail_as(ErrorFields(code=word))
             return

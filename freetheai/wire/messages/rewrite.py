@@ -16,6 +16,7 @@ from typing import Any, Final
 from freetheai.wire import effort
 from freetheai.wire.formats import Quirks, Target
 from freetheai.wire.messages.build import build, has_unsigned_loop, sampling_fields, tool_fields
+from freetheai.wire.messages.links import without_written
 from freetheai.wire.messages.models import Traits, traits_of
 from freetheai.wire.messages.parse import read_role
 from freetheai.wire.messages.signed import signature_back
@@ -165,6 +166,8 @@ def _mended_block(block: Any, target: Target) -> Any:
     kind = block.get("type")
     if kind == "text" and not (block.get("text") or "").strip():
         return None
+    if kind == "text":
+        return without_written(block)
     member = {"thinking": "signature", "redacted_thinking": "data"}.get(kind)
     if member is None:
         return block

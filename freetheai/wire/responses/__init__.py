@@ -22,8 +22,8 @@ read_input = parse_object
 
 
 def relay(request: ChatRequest, stamp: Stamp, quirks: Quirks) -> ByteStream:
-    """A relay; a translation of the format into itself for servers that know a part of it only."""
-    if needs_translation(quirks):
+    """A relay; a translation of the format into itself for servers that know a part of it, and where stops are cut."""
+    if needs_translation(quirks) or request.stop:
         return Translation(request, decoder(request, quirks), ResponsesEncoder(request, stamp))
     return ResponsesRelay(request, stamp)
 

@@ -1,7 +1,7 @@
 """Relay a plain Responses answer: mended where it must be, else as the upstream wrote it.
 
 Rules: as the relay of streams; total for what ``decode_body`` found good. An upstream that streamed although it was not
-asked to is folded and written anew.
+asked to is folded and written anew, and so is an answer that stop strings may cut.
 """
 
 from typing import Any
@@ -17,6 +17,7 @@ from freetheai.wire.responses.encode import encode_body
 from freetheai.wire.responses.mend import CALL_KINDS, done_item, shown_response
 from freetheai.wire.responses.objects import ItemIds, Json, response_object
 from freetheai.wire.responses.rewrite import needs_translation
+from freetheai.wire.stops import cut_answer
 from freetheai.wire.toolcalls import answer_seed, made_call_id
 from freetheai.wire.translate import estimated_usage
 from freetheai.wire.usage import from_responses, to_responses
@@ -26,8 +27,9 @@ def relay_body(data: bytes, request: ChatRequest, stamp: Stamp, quirks: Quirks) 
     """The client's answer from the upstream's."""
     body = try_loads(data.strip())
     output = body.get("output") if isinstance(body, dict) else None
-    if needs_translation(quirks) or not isinstance(output, list):
-        response = fold(decode_body(data, request, quirks))
+    if needs_translation(quirks) or request.stop or not isinstance(output, list):
+        events = decode_body(data, request, quirks)
+        response = fold(cut_answer(events, request.stop) if request.stop else events)
         if response.usage is None:
             response.usage = estimated_usage(request, sum(len(block.text) for block in response.blocks))
         return encode_body(response, request, stamp)

@@ -50,7 +50,7 @@ def build(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
         del body["instructions"]
     body |= _tools(request, quirks)
     body |= _sampling(request, target)
-    body |= _text(request)
+    body |= text_fields(request)
     body |= _reasoning(request, target, quirks)
     if include := _include(request, target, quirks):
         body["include"] = include
@@ -115,7 +115,8 @@ def _sampling(request: ChatRequest, target: Target) -> Json:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _text(request: ChatRequest) -> Json:
+def text_fields(request: ChatRequest) -> Json:
+    """``text``, where the client wants a form of it."""
     text: Json = {}
     output = request.output
     if output.kind == "json_object" or (output.kind == "json_schema" and output.schema is None):

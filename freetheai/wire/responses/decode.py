@@ -11,6 +11,7 @@ Rules:
   cut;
 - reasoning is told once: as it first comes, or in full where text and summary come at once; ``encrypted_content`` is
   the block's signature, and without any words a block of its own;
+- links that a text cites are told behind it, once;
 - unknown events and items are left out, and so is what comes after the end.
 
 Format: https://platform.openai.com/docs/api-reference/responses-streaming
@@ -77,6 +78,7 @@ class ResponsesDecoder(FrameDecoder):
             "response.output_item.added": self._item_added,
             "response.output_item.done": self._item_done,
             **{kind: self._piece(channel, "delta") for kind, channel in _DELTAS.items()},
+            "response.output_text.annotation.added": self._annotation,
             "response.output_text.done": self._piece("text", "text", is_whole=True),
             "response.refusal.done": self._piece("refusal", "refusal", is_whole=True),
             "response.reasoning_text.done": self._piece("reasoning", "text", is_whole=True),
@@ -203,6 +205,11 @@ class ResponsesDecoder(FrameDecoder):
                 self._fail(events, "malformed", "an item went on after it was done")
 
         return read
+
+    def _annotation(self, event: Json, events: list[Event]) -> None:
+        self._start({}, events)
+        if (reader := self._item(event, events)) is not None:
+            reader.cite(part_index(event), [event.get("annotation")])
 
     def _item(self, event: Json, events: list[Event]) -> ItemReader | None:
         """The item an event belongs to: by its place, or by its id where the place is not told, else the newest."""

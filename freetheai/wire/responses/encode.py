@@ -22,7 +22,7 @@ import orjson
 
 from freetheai.errors import ApiError
 from freetheai.wire import finish
-from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Event, Finish, ResponseStart, Usage
+from freetheai.wire.events import BlockDelta, BlockEnd, BlockStart, Citations, Event, Finish, ResponseStart, Usage
 from freetheai.wire.formats import Response, Stamp
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.responses.objects import Json, ended, failed, response_object
@@ -46,6 +46,7 @@ class ResponsesEncoder:
             ResponseStart: self._start,
             BlockStart: self._block_start,
             BlockEnd: self._block_end,
+            Citations: self._cite,
             Usage: self._keep_usage,
             Finish: self._finish,
         }
@@ -90,6 +91,9 @@ class ResponsesEncoder:
         self._open.signature = event.signature
         return self._close()
 
+    def _cite(self, event: Citations) -> bytes:
+        return self._open.cite(event) if isinstance(self._open, MessageWriter) else b""
+
     def _close(self, status: str = "completed") -> bytes:
         writer, self._open = self._open, None
         return b"" if writer is None else writer.end(status)
@@ -128,12 +132,16 @@ def encode_body(response: Response, request: ChatRequest, stamp: Stamp) -> bytes
 
 def _unfolded(response: Response) -> Iterator[Event]:
     """The events that fold into ``response``."""
+    at = 0
     for index, block in enumerate(response.blocks):
         call = block.call
         if call is None:
             yield BlockStart(index, block.kind, name=block.media_type)  # type: ignore[arg-type]
             yield BlockDelta(index, block.text, block.logprobs)
             yield BlockEnd(index, block.signature)
+            if block.cited:
+                yield Citations(index, block.cited, at, len(block.text))
+            at += len(block.text) if block.kind == "text" else 0
             continue
         yield BlockStart(index, "tool_call", call.call_id, call.name, call.custom)
         yield BlockDelta(index, call.arguments)

@@ -4,7 +4,8 @@ Rules:
 - ``instructions`` and the leading system and developer messages are ``system``; later ones are ``system`` turns;
 - neighbouring reasoning, assistant messages and calls are one assistant turn; neighbouring outputs one user turn, which
   a user message right behind joins;
-- items of tools that a provider ran itself are left out; those of the local tools (shell, patch, computer) are calls;
+- items of tools that a provider ran itself are left out, but for the images it made, which are part of the answer;
+  those of the local tools (shell, patch, computer) are calls;
 - what needs stored content, and what nobody knows, is a 400 that says where it stands and what to do.
 """
 
@@ -14,10 +15,11 @@ from typing import Any, Final
 from freetheai import errors
 from freetheai.errors import ApiError
 from freetheai.wire.jsontext import dumps_text
-from freetheai.wire.request import Part, RefusalPart, TextPart, ToolCallPart, ToolResultPart, Turn
+from freetheai.wire.request import ImagePart, Part, RefusalPart, TextPart, ToolCallPart, ToolResultPart, Turn
 from freetheai.wire.responses.opaque import read_call_signature, reasoning_part
 from freetheai.wire.responses.parts import read_parts, unsupported, word
 from freetheai.wire.toolcalls import arguments_text
+from freetheai.wire.turns import split_system
 
 ROLES: Final = {
     "system": "system",
@@ -33,7 +35,6 @@ _LEFT_OUT: Final = frozenset(
     {
         "web_search_call",
         "file_search_call",
-        "image_generation_call",
         "code_interpreter_call",
         "mcp_list_tools",
         "mcp_approval_request",
@@ -76,6 +77,7 @@ class InputReader:
             "reasoning": self._reasoning,
             "function_call": self._call,
             "custom_tool_call": self._custom_call,
+            "image_generation_call": self._image,
             "additional_tools": self._additional_tools,
             "item_reference": self._reference,
         }
@@ -117,11 +119,16 @@ class InputReader:
             self._assistant(*parts)
         elif known == "user":
             self._user(parts)
-        elif self.turns:
-            self._is_open = False
-            self.turns.append(Turn("system", parts))
         else:
+            self._system(parts)
+
+    def _system(self, parts: list[Part]) -> None:
+        if not self.turns:
             self.system.extend(part for part in parts if isinstance(part, TextPart))
+            parts = [part for part in parts if not isinstance(part, TextPart)]
+        if parts:
+            self._is_open = False
+            self.turns.extend(split_system(parts))
 
     def _user(self, parts: list[Part]) -> None:
         if self._is_open and self.turns[-1].role == "user":
@@ -167,6 +174,11 @@ class InputReader:
             raise unsupported(f"{where}.name is missing")
         text, namespace = word(item.get("input")), word(item.get("namespace"))
         self._assistant(ToolCallPart(_call_id(item), name, text, custom=True, namespace=namespace))
+
+    def _image(self, item: dict[str, Any], where: str) -> None:
+        del where
+        if data := word(item.get("result")):
+            self._assistant(ImagePart(f"image/{word(item.get('output_format')) or 'png'}", data))
 
     def _local_call(self, item: dict[str, Any], kind: str) -> None:
         name, member = _LOCAL_CALLS[kind]

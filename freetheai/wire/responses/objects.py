@@ -138,9 +138,9 @@ class ItemIds:
         return f"{prefix}{self._core}{index:04x}"
 
 
-def text_part(text: str, logprobs: list[Json] | None = None) -> Json:
+def text_part(text: str, logprobs: list[Json] | None = None, annotations: list[Json] | None = None) -> Json:
     """A content part of a message."""
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs or []}
+    return {"type": "output_text", "text": text, "annotations": annotations or [], "logprobs": logprobs or []}
 
 
 def refusal_part(text: str) -> Json:

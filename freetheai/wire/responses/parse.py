@@ -48,6 +48,7 @@ _READ: Final = frozenset(
         "parallel_tool_calls",
         "reasoning",
         "text",
+        "response_format",
         "include",
     }
 )
@@ -148,7 +149,8 @@ def _reasoning(body: dict[str, Any]) -> Reasoning:
 
 
 def _output(body: dict[str, Any]) -> OutputFormat:
-    wanted = fields.mapping(fields.mapping(body, "text"), "format")
+    # Chat Completions' name for it is sent by clients that came from there: ignoring it would drop the schema.
+    wanted = fields.mapping(fields.mapping(body, "text"), "format") or fields.mapping(body, "response_format")
     kind = wanted.get("type", "text")
     if kind in ("text", "json_object"):
         return OutputFormat(kind=kind)

@@ -9,7 +9,8 @@ Rules:
 from typing import Any, Final
 
 from freetheai.wire.blocks import BlockQueue, OpenBlock
-from freetheai.wire.events import BlockKind, Event
+from freetheai.wire.citations import MAX_CITATIONS, citation_of
+from freetheai.wire.events import BlockKind, Citation, Event
 from freetheai.wire.jsontext import dumps_text, is_json
 from freetheai.wire.request import ChatRequest
 from freetheai.wire.responses.logprobs import from_responses
@@ -68,6 +69,8 @@ class ItemReader:
         self._pieces: list[str] = []
         self._size = 0
         self._told: set[tuple[str, int]] = set()
+        # Links that came before their part's text.
+        self._early: list[tuple[int, Citation]] = []
 
     def is_called(self, item_id: str) -> bool:
         """Whether the upstream's events name it so; a call without an id of its own by its call id."""
@@ -130,6 +133,20 @@ class ItemReader:
         if not text or self._place != place or self._block is None:
             return False
         return self._reading.blocks.add(events, self._block, text)
+
+    def cite(self, part: int, annotations: Any) -> None:
+        """What the text of a part cites; told behind it."""
+        for annotation in annotations if isinstance(annotations, list) else ():
+            citation = citation_of(annotation, in_block=True)
+            if citation is not None and self._place == ("text", part) and self._block is not None:
+                self._reading.blocks.cite(citation, self._block)
+            elif citation is not None and len(self._early) < MAX_CITATIONS:
+                self._early.append((part, citation))
+
+    def _cite_early(self, part: int) -> None:
+        for _, citation in (told for told in self._early if told[0] == part):
+            self._reading.blocks.cite(citation, self._block)
+        self._early.clear()
 
     def whole(self, item: Json, events: list[Event]) -> None:
         """All of it: what was not told yet is told, and it is done."""
@@ -224,6 +241,8 @@ class ItemReader:
                 )
                 blocks.open(events, self._block)
             self._place = (channel, part)
+            if self._early and channel == "text":
+                self._cite_early(part)
         self._told.add((channel, part))
         if self._block is not None and not blocks.add(events, self._block, text, logprobs):
             # Something else began meanwhile: the text goes on in a block of its own.
@@ -240,8 +259,10 @@ class ItemReader:
                 continue
             if part.get("type") == "refusal":
                 self._rest("refusal", index, _word(part.get("refusal")), events)
-            elif (text := _word(part.get("text"))) and ("text", index) not in self._told:
+                continue
+            if (text := _word(part.get("text"))) and ("text", index) not in self._told:
                 self._text("text", index, text, events, from_responses(part.get("logprobs")))
+            self.cite(index, part.get("annotations"))
 
     def _reasoning(self, item: Json, events: list[Event]) -> None:
         for channel, member in (("reasoning", "content"), ("summary", "summary")):

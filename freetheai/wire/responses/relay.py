@@ -19,6 +19,7 @@ from freetheai.errors import ApiError
 from freetheai.wire import finish
 from freetheai.wire.error_body import ErrorFields, error_fields
 from freetheai.wire.events import FinishReason
+from freetheai.wire.expected import TextRun, TextTemplate
 from freetheai.wire.formats import Stamp
 from freetheai.wire.jsontext import loads
 from freetheai.wire.request import ChatRequest
@@ -36,7 +37,6 @@ from freetheai.wire.responses.objects import Json, failed
 from freetheai.wire.responses.order import ItemRelay, index_of, is_same
 from freetheai.wire.responses.parts import word
 from freetheai.wire.sse import Frame
-from freetheai.wire.template import TextMatch, renumbered
 from freetheai.wire.translate import estimated_usage
 from freetheai.wire.usage import from_responses, to_responses
 
@@ -72,21 +72,30 @@ class ResponsesRelay(ItemRelay):
         self._tell(out, "response.failed", {"response": failed(self._response, error, output, usage)})
         return b"".join(out) + error_tail(error)
 
-    def _matched(self, match: TextMatch, data: bytes, blank: bytes) -> bytes:
-        """A delta like an earlier one of a part that is still open, with our number."""
-        template, _, text, came = match
+    def _is_current(self, template: TextTemplate) -> bool:
+        """A part's first piece is read in full: it may be one that says nothing."""
         item, part = template.owner
-        if came < 0 or part.is_told or item.done is not None:
+        return bool(part.pieces) and not part.is_told and item.done is None
+
+    def _passed(self, template: TextTemplate, body: bytes, text: str, number: int, event: bytes) -> bytes:
+        """A delta like an earlier one, with our number."""
+        if number < 0:
             return b""
         if text:
-            part.pieces.append(text)
-            self.has_output = True
+            template.owner[1].pieces.append(text)
             self.output_chars += len(text)
         wanted = self._sequence
         self._sequence = wanted + 1
-        if came != wanted:
-            data = renumbered(template, data, came, wanted)
-        return data + blank if blank else data
+        return event if number == wanted else template.renumbered(event, number, wanted)
+
+    def _passed_run(self, template: TextTemplate, run: TextRun, number: int, data: bytes) -> bytes:
+        if number != self._sequence:
+            return b""
+        bodies, texts, chars = run
+        self._sequence += len(bodies)
+        template.owner[1].pieces.extend(filter(None, texts))
+        self.output_chars += chars
+        return data
 
     def _frame(self, frame: Frame, out: list[bytes]) -> None:
         if frame.data.strip() == b"[DONE]":

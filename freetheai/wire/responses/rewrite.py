@@ -4,6 +4,8 @@ Rules:
 - the client's body goes out with its unknown fields; lists say what to drop, never what to keep; nulls are left out;
 - ``store`` is false, whatever was asked;
 - items lose their ids (nothing is stored, and an id would be looked up), reasoning goes back only to its maker;
+- what the format has no field for but Chat Completions has, and clients send all the same: ``stop`` is cut from the
+  answer, ``response_format`` becomes ``text.format``;
 - a history with calls that have no outputs is written anew; for a server that knows only functions all is
   (``needs_translation``).
 """
@@ -18,6 +20,7 @@ from freetheai.wire.responses.build import (
     output_cap,
     reasoning_fields,
     takes_effort,
+    text_fields,
 )
 from freetheai.wire.responses.write import sent_call_id, write_input
 from freetheai.wire.signature import untag
@@ -51,6 +54,8 @@ _DROPPED: Final = frozenset(
         "extra_body",
         "extra_headers",
         "extra_query",
+        "stop",
+        "response_format",
     }
 )
 # Items whose id says nothing without the stored answer it came from.
@@ -96,6 +101,8 @@ def rewrite(request: ChatRequest, target: Target, quirks: Quirks) -> bytes:
     elif isinstance(source["input"], list):
         items = (_item(item, target, quirks) for item in source["input"])
         body["input"] = [item for item in items if item is not None]
+    if source.get("response_format"):
+        body |= text_fields(request)
     _set_tools(body, request, quirks)
     _set_reasoning(body, request, target, quirks)
     if request.stream:

@@ -29,7 +29,7 @@ from freetheai.wire.request import (
 )
 from freetheai.wire.signature import untag
 from freetheai.wire.toolcalls import arguments_text, custom_arguments, flat_name, made_call_id, sent_name
-from freetheai.wire.turns import paired, result_text
+from freetheai.wire.turns import marker, paired, result_text
 
 Json = dict[str, Any]
 
@@ -70,6 +70,8 @@ class _Writer:
                 content.append({"type": "output_text", "text": part.text, "annotations": []})
             elif isinstance(part, RefusalPart) and part.text:
                 content.append({"type": "refusal", "refusal": part.text})
+            elif isinstance(part, ImagePart | AudioPart | FilePart | OpaquePart):
+                content.append({"type": "output_text", "text": marker(part), "annotations": []})
             elif isinstance(part, ToolCallPart | ThinkingPart | RedactedPart):
                 item = self._call(part) if isinstance(part, ToolCallPart) else self._reasoning(part)
                 if item is not None:
@@ -103,16 +105,21 @@ class _Writer:
             output = f"Error: {output}"
         if self._shows_media(result):
             output = [{"type": "input_text", "text": "Error:"}] if result.is_error else []
-            output += self._content(result.parts)
+            output += self._content([self._shown(part) for part in result.parts])
         return {"type": kind, "call_id": sent_call_id(result.call_id), "output": output}
 
     def _shows_media(self, result: ToolResultPart) -> bool:
-        if self._quirks.text_tool_results:
-            return False
-        target = self._target
-        has_image = any(isinstance(part, ImagePart) for part in result.parts) and target.supports_image_input
-        has_file = any(isinstance(part, FilePart) and not part.is_text for part in result.parts)
-        return has_image or (has_file and target.supports_files)
+        return not self._quirks.text_tool_results and any(map(self._reads, result.parts))
+
+    def _reads(self, part: Part) -> bool:
+        """Whether an output may hold this, which is no text: sound may never."""
+        if isinstance(part, ImagePart):
+            return self._target.supports_image_input
+        return isinstance(part, FilePart) and not part.is_text and self._target.supports_files
+
+    def _shown(self, part: Part) -> Part:
+        is_text = isinstance(part, TextPart | RefusalPart)
+        return part if is_text or self._reads(part) else TextPart(marker(part))
 
     def _message(self, role: str, parts: list[Part]) -> list[Json]:
         content = self._content(parts)

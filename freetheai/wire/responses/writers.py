@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-from freetheai.wire.events import BlockDelta, BlockStart
+from freetheai.wire.citations import url_citation
+from freetheai.wire.events import BlockDelta, BlockStart, Citations
 from freetheai.wire.formats import Stamp
 from freetheai.wire.jsontext import is_json
 from freetheai.wire.request import ChatRequest
@@ -116,6 +117,9 @@ class MessageWriter(ItemWriter):
         self._content: list[Json] = []
         self._kind = start.kind
         self._logprobs: list[Json] = []
+        self._annotations: list[Json] = []
+        # Pieces of the open part that are of earlier blocks.
+        self._earlier = 0
         self._prefix = b""
 
     def begin(self) -> bytes:
@@ -125,6 +129,7 @@ class MessageWriter(ItemWriter):
     def go_on(self, start: BlockStart) -> bytes:
         """Another block: the same part if it is of the same kind."""
         if start.kind == self._kind:
+            self._earlier = len(self._pieces)
             return b""
         ended = self._end_part()
         self._kind = start.kind
@@ -141,6 +146,21 @@ class MessageWriter(ItemWriter):
         self._logprobs.extend(entries)
         return self._out.piece(self._prefix, delta.text, b',"logprobs":' + orjson.dumps(entries))
 
+    def cite(self, event: Citations) -> bytes:
+        """What the newest block of the open part cites."""
+        begin = event.at - sum(map(len, self._pieces[: self._earlier]))
+        out = b""
+        for citation in event.cited:
+            start, end = max(citation.start - begin, 0), citation.end - begin
+            if end <= start:
+                # It stands for words of an earlier message, which is told already.
+                start, end = 0, event.at + event.size - begin
+            annotation = {"type": "url_citation", **url_citation(citation, start, end)}
+            place = {**self._place(), "annotation_index": len(self._annotations)}
+            out += self._out.event("response.output_text.annotation.added", {**place, "annotation": annotation})
+            self._annotations.append(annotation)
+        return out
+
     def end(self, status: str) -> bytes:
         """See ``ItemWriter``."""
         return self._end_part() + super().end(status)
@@ -155,7 +175,7 @@ class MessageWriter(ItemWriter):
     def _part(self) -> Json:
         if self._kind == "refusal":
             return refusal_part(self._text())
-        return text_part(self._text(), self._logprobs)
+        return text_part(self._text(), self._logprobs, self._annotations)
 
     def _place(self) -> Json:
         return {"item_id": self._id, "output_index": self._index, "content_index": len(self._content)}
@@ -176,6 +196,7 @@ class MessageWriter(ItemWriter):
         self._content.append(part)
         self._pieces.clear()
         self._logprobs = []
+        self._annotations, self._earlier = [], 0
         return out
 
 
