@@ -167,14 +167,9 @@ class TextTemplate:
             return None
         if stop - start > LONG_TEXT_BYTES and event.find(b"\n", start, stop) >= 0:
             return None
-        number, number_at = -1, 0
-        for hole in self.before:
-            at = event.find(hole.literal, start, min(start + MAX_HOLE_BYTES + len(hole.literal), stop))
-            if at < 0 or not hole.fits(event[start:at]):
-                return None
-            if hole.is_number:
-                number, number_at = int(event[start:at]), start
-            start = at + len(hole.literal)
+        if (before := self._stepped_over(event, start, stop)) is None:
+            return None
+        start, number, number_at = before
         head = event[:start]
         for hole in self.after:
             at = event.rfind(hole.literal, max(start, stop - MAX_HOLE_BYTES - len(hole.literal)), stop)
@@ -197,6 +192,18 @@ class TextTemplate:
         elif self.counts_before or self.counts_behind:
             self._expect(number + 1)
         return body, text, number
+
+    def _stepped_over(self, event: bytes, start: int, stop: int) -> tuple[int, int, int] | None:
+        """Where the text begins, behind all that may vary before it; the number among that, and where it stands."""
+        number, number_at = -1, 0
+        for hole in self.before:
+            at = event.find(hole.literal, start, min(start + MAX_HOLE_BYTES + len(hole.literal), stop))
+            if at < 0 or not hole.fits(event[start:at]):
+                return None
+            if hole.is_number:
+                number, number_at = int(event[start:at]), start
+            start = at + len(hole.literal)
+        return start, number, number_at
 
     def written(self, bodies: list[bytes]) -> bytes:
         """Events as they are sent with these texts."""
