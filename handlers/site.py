@@ -43,6 +43,7 @@ class Rendered:
     compressed: bytes
     etag: str
     made_s: float
+    made_for: SiteSettings | None = None
 
 
 class Site:
@@ -63,15 +64,17 @@ class Site:
         return known[1]
 
     def kept(self, view: View) -> Rendered | None:
-        """The page as it was rendered a moment ago, if it was."""
+        """The page as it was rendered a moment ago, if it was, and with the configuration that holds now."""
         found = self._kept.get(view.key)
-        return found if found is not None and clock.monotonic_s() - found.made_s < KEEP_S else None
+        if found is None or found.made_for is not view.site or clock.monotonic_s() - found.made_s >= KEEP_S:
+            return None
+        return found
 
     def keep(self, view: View, text: str) -> Rendered:
         """Make ``text`` ready to be sent, and keep it for a moment."""
         body = text.encode()
         digest = hashlib.sha256(body).hexdigest()[:16]
-        rendered = Rendered(body, gzip.compress(body, 5, mtime=0), f'W/"{digest}"', clock.monotonic_s())
+        rendered = Rendered(body, gzip.compress(body, 5, mtime=0), f'W/"{digest}"', clock.monotonic_s(), view.site)
         self._kept[view.key] = rendered
         self._kept.move_to_end(view.key)
         while len(self._kept) > _MAX_KEPT:

@@ -191,6 +191,8 @@ def test_an_operator_s_name_texts_and_logo(program: Program, tmp_path: Path) -> 
     logo.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
     site = {"name": "The <Grove>", "logo": str(logo), "texts": str(tmp_path)}
     program.write_config({**program.sections, "site": site})
+    # Kept for a moment as it was, which a reload must not wait for.
+    assert "grown here" not in visit(f"{program.url}/").text
     try:
         program.signal(signal.SIGHUP)
         deadline_s = time.monotonic() + 10
