@@ -163,7 +163,7 @@ class Verifier:
             await self._verification.taken_by_staff(user_id)
 
     def _has_role(self, member: discord.Member) -> bool:
-        return any(role.name == self._settings.verified_role for role in member.roles)
+        return self._settings.verified_role in self._bot.roles.names(member)
 
     # ------------------------------------------------------------------ doing
 
@@ -190,7 +190,7 @@ class Verifier:
     async def _change_role(self, user_id: str, activity: Activity) -> bool:
         """Whether Discord took it."""
         guild = self._bot.get_guild(self._bot.home.id)
-        role = discord.utils.get(guild.roles, name=self._settings.verified_role) if guild else None
+        role = self._bot.roles.find(guild, self._settings.verified_role) if guild else None
         if guild is None or guild.unavailable:
             return False
         if role is None:

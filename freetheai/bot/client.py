@@ -19,6 +19,7 @@ from freetheai.bot.extensions import EXTENSIONS
 from freetheai.bot.failures import safely
 from freetheai.bot.flow import Flow
 from freetheai.bot.person import Interaction
+from freetheai.bot.roles import Roles
 from freetheai.bot.services import BotServices
 from freetheai.bot.tree import BotTree, sync_commands
 from freetheai.limits.shared import SharedNote
@@ -26,12 +27,17 @@ from freetheai.tasks import TaskGroup
 
 _logger = logging.getLogger(__name__)
 
+# So long (seconds) after our server has come discord.py waits for others before it says that it is ready. Should ours
+# come later, it is heard of as a server that is available again.
+_GUILD_READY_S: Final = 1.0
 # How long (seconds) answers under way may take when the bot closes.
 _LAST_ANSWERS_S: Final = 3.0
 
 
 class Bot(commands.Bot):
-    """``home``: our server. ``tasks``: background work, ended with the bot. ``is_connected``: events come in now."""
+    """``home``: our server. ``roles``: which of its roles are meant. ``tasks``: background work, ended with the bot.
+    ``is_connected``: events come in now.
+    """
 
     def __init__(self, services: BotServices, *, has_members_intent: bool, has_content_intent: bool = False) -> None:
         intents = discord.Intents.none()
@@ -46,11 +52,13 @@ class Bot(commands.Bot):
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
             chunk_guilds_at_startup=has_members_intent,
+            guild_ready_timeout=_GUILD_READY_S,
             max_messages=None,
         )
         self.services = services
         self.has_members_intent = has_members_intent
         self.home = discord.Object(services.settings.guild_id)
+        self.roles = Roles(self)
         self.flow = Flow(services)
         self.tasks = TaskGroup()
         self.is_connected = False

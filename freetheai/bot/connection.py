@@ -1,5 +1,6 @@
 """Where Discord is, and what it means when a connection ends."""
 
+import asyncio
 import logging
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ _NOT_AS_WE_ARE: Final = frozenset({4010, 4011, 4012, 4013})
 # discord.py's own lines on what we log in ours: it adds tracebacks to ordinary drops.
 _SILENCED: Final = {"discord.client": logging.CRITICAL, "discord.gateway": logging.ERROR}
 _REASON_CHARS: Final = 300
+# How long (seconds) Discord may take to tell which intents it grants.
+_ASK_S: Final = 10.0
 
 
 class BotRefused(Exception):
@@ -62,7 +65,7 @@ async def connect(client: discord.Client, settings: DiscordSettings) -> None:
     except discord.LoginFailure as error:
         raise BotRefused("discord refuses the bot's token; set discord.token") from error
     except discord.PrivilegedIntentsRequired as error:
-        if refused := _not_granted(client):
+        if refused := await _not_granted(client):
             raise IntentsRefused(refused) from error
         raise BotRefused("discord refuses intents that need no approval") from error
     except discord.ConnectionClosed as error:
@@ -76,15 +79,24 @@ async def connect(client: discord.Client, settings: DiscordSettings) -> None:
         raise ConnectionError(_reason(error.__context__ or error)) from error
 
 
-def _not_granted(client: discord.Client) -> frozenset[str]:
+async def _not_granted(client: discord.Client) -> frozenset[str]:
     """The privileged intents we asked for that the application's flags don't have; all of them if they have each."""
     asked = {name for name in ("members", "message_content") if getattr(client.intents, name)}
-    flags = client.application.flags if client.application else discord.ApplicationFlags()
+    flags = await _flags_now(client)
     granted = {
         "members": flags.gateway_guild_members or flags.gateway_guild_members_limited,
         "message_content": flags.gateway_message_content or flags.gateway_message_content_limited,
     }
     return frozenset({name for name in asked if not granted[name]} or asked)
+
+
+async def _flags_now(client: discord.Client) -> discord.ApplicationFlags:
+    """The application's flags: those of the log-in may be of days ago, and an intent withdrawn since."""
+    try:
+        async with asyncio.timeout(_ASK_S):
+            return (await client.application_info()).flags
+    except (TimeoutError, OSError, discord.DiscordException, aiohttp.ClientError):
+        return client.application.flags if client.application else discord.ApplicationFlags()
 
 
 def _closed(error: discord.ConnectionClosed) -> Exception:

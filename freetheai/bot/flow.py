@@ -5,7 +5,7 @@
 
 Rules:
 - a modal must be the first answer within three seconds: before it come a few short questions to our own databases,
-  bounded by ``OPEN_WITHIN_S``, and nothing else; a picture is drawn after Discord was told to wait;
+  bounded by ``OPEN_WITHIN_S`` all together, and nothing else; a picture is drawn after Discord was told to wait;
 - nothing of a challenge is in this process: a form opened before a restart, or by another process, is answered alike;
 - pictures are drawn in threads of their own.
 """
@@ -66,8 +66,8 @@ class Flow:
 
     async def begin(self, interaction: Interaction, form: Form) -> None:
         """The command was used, or its form is to be opened anew."""
-        person = person_of(interaction)
-        async with asyncio.timeout(OPEN_WITHIN_S):
+        person, until_s = person_of(interaction), _until_s()
+        async with asyncio.timeout_at(until_s):
             refusal = await form.may_open(self._services, person)
             claim = await self._claim(person, form, ASKED) if refusal is None else None
         if refusal is not None:
@@ -77,7 +77,7 @@ class Flow:
         elif self._wants_picture(person, claim):
             await self._show_picture(interaction, form, person)
         else:
-            await self._open_worded(interaction, form, person)
+            await self._open_worded(interaction, form, person, until_s)
 
     async def press(self, interaction: Interaction, action: str, command: str, challenge_id: str) -> None:
         """One of our buttons was pressed."""
@@ -96,8 +96,11 @@ class Flow:
     async def submit(self, interaction: Interaction, data: Mapping[str, Any]) -> None:
         """A modal was sent; those that are not ours are left to whoever sent them."""
         named = submitted_form(data)
-        form = self._forms.get(named[0]) if named else None
-        if named is None or form is None:
+        if named is None:
+            return
+        form = self._forms.get(named[0])
+        if form is None:
+            await reply(interaction, Reply(_EXPIRED))
             return
         await begin_reply(interaction)
         outcome = await self._judge(person_of(interaction), form, named[1], read_answers(data))
@@ -126,10 +129,10 @@ class Flow:
         )
         return is_doubtful(signals)
 
-    async def _open_worded(self, interaction: Interaction, form: Form, person: Person) -> None:
+    async def _open_worded(self, interaction: Interaction, form: Form, person: Person, until_s: float) -> None:
         challenge = await self._draw("worded")
         challenge_id = new_challenge_id()
-        async with asyncio.timeout(OPEN_WITHIN_S):
+        async with asyncio.timeout_at(until_s):
             await self._keep(person, form, challenge_id, challenge)
         await interaction.response.send_modal(make_modal(form, challenge_id, challenge.display, challenge.fields))
 
@@ -144,13 +147,13 @@ class Flow:
         await interaction.response.send_modal(make_modal(form, challenge_id, kept["display"], fields))
 
     async def _open_in_words(self, interaction: Interaction, form: Form) -> None:
-        person = person_of(interaction)
-        async with asyncio.timeout(OPEN_WITHIN_S):
+        person, until_s = person_of(interaction), _until_s()
+        async with asyncio.timeout_at(until_s):
             claim = await self._claim(person, form, WORDED)
         if claim.wait_s:
             await reply(interaction, _wait(claim.wait_s))
             return
-        await self._open_worded(interaction, form, person)
+        await self._open_worded(interaction, form, person, until_s)
 
     async def _show_another(self, interaction: Interaction, form: Form) -> None:
         person = person_of(interaction)
@@ -212,6 +215,11 @@ class Flow:
             return Reply(_NOT_RIGHT, may_retry=True)
         await challenges.solved(place)
         return await form.submit(self._services, person, answers)
+
+
+def _until_s() -> float:
+    """When (seconds, the loop's clock) a form that is asked for now must go out."""
+    return asyncio.get_running_loop().time() + OPEN_WITHIN_S
 
 
 def _wait(seconds: float) -> Reply:

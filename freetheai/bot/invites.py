@@ -30,7 +30,7 @@ _logger = logging.getLogger(__name__)
 _READ_S: Final = 10.0
 _LATE_S: Final = 1.0
 _REMEMBERED_S: Final = 5.0
-_AGAIN_S: Final = (1.0, 5.0, 30.0, 120.0)
+_AGAIN_S: Final = (1.0, 2.0, 5.0, 10.0, *(30.0 for _ in range(120)))
 _DAY_S: Final = 86400.0
 
 
@@ -172,13 +172,15 @@ class InviteLedger:
         await self._book.recount_all()
 
     async def _store(self, work: Callable[[], Awaitable[Any]]) -> None:
-        """Do ``work``, again if MongoDB is away."""
-        for pause_s in (*_AGAIN_S, 0.0):
+        """Do ``work``, again for an hour if MongoDB is away."""
+        for attempt, pause_s in enumerate((*_AGAIN_S, 0.0)):
             try:
                 await work()
                 return
             except StoreUnavailable as error:
-                _logger.warning("an invite is not noted yet", extra={"reason": str(error)})
+                if attempt in (0, len(_AGAIN_S)):
+                    event = "an invite is not noted" if attempt else "an invite is not noted yet"
+                    _logger.warning(event, extra={"reason": str(error)})
             await asyncio.sleep(pause_s)
 
     def _is_ours(self, guild: Any) -> bool:

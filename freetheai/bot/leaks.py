@@ -1,7 +1,8 @@
 """Keys pasted where others can read them: the message is deleted, the key ended, its owner told privately.
 
 What is seen: every message that mentions the bot or is written to it, and with ``discord.message_content_intent`` every
-message; new ones and edited ones, what is forwarded in them too.
+message; new ones and edited ones, what is forwarded in them too, and new ones of the time in which no bot was connected
+(``missed.py``).
 
 Rules:
 - nothing of a message is stored or logged: only that a key was in it, by its prefix, and where;
@@ -22,6 +23,7 @@ import discord
 
 from freetheai import ids
 from freetheai.accounts import AccountRefused
+from freetheai.bot import missed
 from freetheai.bot.staff.shown import code, is_discord_id
 from freetheai.leaked_keys import find_keys
 from freetheai.store.keys import Key
@@ -46,6 +48,7 @@ def install(bot: "Bot") -> None:
     watch = LeakWatch(bot)
     bot.add_listener(watch.on_message, "on_message")
     bot.add_listener(watch.on_raw_message_edit, "on_raw_message_edit")
+    missed.install(bot, watch.on_message)
 
 
 class LeakWatch:
@@ -113,7 +116,7 @@ class LeakWatch:
         for pause_s in _AGAIN_S:
             await asyncio.sleep(pause_s)
             try:
-                revoked = await self._end_once(key, reason, message)
+                revoked = await self._end_once(key, reason, message, is_again=True)
             except StoreUnavailable:
                 continue
             await self._tell_owner(revoked, message)
@@ -121,12 +124,15 @@ class LeakWatch:
         facts = {"key_prefix": ids.display_prefix(key), "what_to_do": "revoke it by its prefix"}
         _logger.error("a posted key was not revoked: mongodb stays away", extra=facts)
 
-    async def _end_once(self, key: str, reason: str, message: discord.Message) -> Key | None:
+    async def _end_once(self, key: str, reason: str, message: discord.Message, *, is_again: bool = False) -> Key | None:
         """The key that was ended; None: it is nobody's, or had ended before."""
         accounts = self._bot.services.accounts
         found = await accounts.find_keys(key)
-        if not found or found[0]["revoked_at"] is not None:
+        if not found:
             return None
+        if found[0]["revoked_at"] is not None:
+            # MongoDB may have gone just after it had ended the key for us: then nobody has been told.
+            return found[0] if is_again and found[0]["revoked_reason"] == reason else None
         try:
             revoked = await accounts.revoke_key(found[0], reason=reason, actor=_ACTOR)
         except AccountRefused:
@@ -161,8 +167,15 @@ def _texts(message: discord.Message) -> Iterator[str]:
     parts: list[discord.Message | discord.MessageSnapshot] = [message, *message.message_snapshots]
     for part in parts:
         yield part.content
+        for attachment in part.attachments:
+            yield from (attachment.filename, attachment.description or "")
         for embed in part.embeds:
-            yield from (embed.title or "", embed.description or "", *(field.value or "" for field in embed.fields))
+            yield from (embed.title or "", embed.description or "", embed.author.name or "", embed.footer.text or "")
+            for field in embed.fields:
+                yield from (field.name or "", field.value or "")
+    if message.poll is not None:
+        yield message.poll.question or ""
+        yield from (answer.text or "" for answer in message.poll.answers)
 
 
 def _words(key: Key, message: discord.Message) -> str:

@@ -68,7 +68,12 @@ class Lookups:
             return {}
         now_s = clock.monotonic_s()
         members = [guild.get_member(int(user_id)) for user_id in user_ids if user_id not in self._gone]
-        return {str(member.id): sighting_of(member, now_s) for member in members if member is not None}
+        return {str(member.id): self.sighting(member, now_s) for member in members if member is not None}
+
+    def sighting(self, member: discord.Member, seen_s: float) -> Sighting:
+        """``member`` with the names of the roles that count."""
+        roles = frozenset(self._bot.roles.names(member))
+        return Sighting(user_id=str(member.id), is_member=True, roles=roles, seen_s=seen_s)
 
     async def ask(
         self,
@@ -85,7 +90,7 @@ class Lookups:
         """
         began_s = clock.monotonic_s()
         members = await self._query(user_ids)
-        found = [sighting_of(member, began_s) for member in members or ()]
+        found = [self.sighting(member, began_s) for member in members or ()]
         seen = {each.user_id for each in found}
         self._gone -= seen
         if members is not None:
@@ -126,7 +131,7 @@ class Lookups:
         try:
             async with asyncio.timeout(timeout_s):
                 guild = self.guild() or await self._fetch_guild()
-                return sighting_of(await guild.fetch_member(int(user_id)), began_s)
+                return self.sighting(await guild.fetch_member(int(user_id)), began_s)
         except discord.NotFound as error:
             if error.code in _NOT_A_MEMBER:
                 self._gone.add(user_id)
@@ -143,12 +148,6 @@ class Lookups:
         if self._fetched is None or now_s - self._fetched[0] > _FETCHED_GUILD_S:
             self._fetched = now_s, await self._bot.fetch_guild(self._bot.home.id, with_counts=False)
         return self._fetched[1]
-
-
-def sighting_of(member: discord.Member, seen_s: float) -> Sighting:
-    """``member`` with their roles' names."""
-    roles = frozenset(role.name for role in member.roles if not role.is_default())
-    return Sighting(user_id=str(member.id), is_member=True, roles=roles, seen_s=seen_s)
 
 
 def left_at(user_id: str, seen_s: float) -> Sighting:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import discord
 
 from freetheai import clock
-from freetheai.bot.lookups import BATCH, Lookups, left_at, sighting_of
+from freetheai.bot.lookups import BATCH, Lookups, left_at
 from freetheai.bot.person import Interaction
 from freetheai.limits import RedisFailure
 from freetheai.membership import CHANGED, UNKNOWN, is_discord_id
@@ -36,7 +36,7 @@ _logger = logging.getLogger(__name__)
 _TICK_S: Final = 1.0
 SWEEP_EVERY_S: Final = 6 * 3600.0
 _SWEEP_AGAIN_S: Final = 30.0
-_AFTER_ROLES_S: Final = 5.0
+_AFTER_ROLES_S: Final = 2.0
 # Discord takes 120 sends a minute from a connection: past so many questions in a row there is a pause (seconds).
 _UNPAUSED: Final = 20
 _PAUSE_S: Final = 1.0
@@ -56,6 +56,7 @@ def install(bot: "Bot") -> None:
     ):  # fmt: skip
         bot.add_listener(getattr(watch, name), name)
     bot.tasks.start(watch.run(), "watch members")
+    bot.tasks.start(watch.run_accounts(), "show in accounts what discord says")
 
 
 class Watch:
@@ -93,6 +94,12 @@ class Watch:
             for user_id in list(self._looking):
                 self._settle_as(user_id, None)
             await self._stop_flow()
+
+    async def run_accounts(self) -> None:
+        """Write what MongoDB did not take: apart, since it may take its time."""
+        while True:
+            await asyncio.sleep(_TICK_S)
+            await self._sightings.retry_accounts()
 
     async def _tick(self) -> None:
         now_s = clock.monotonic_s()
@@ -145,12 +152,12 @@ class Watch:
         """Someone joined."""
         if member.guild.id == self._bot.home.id:
             self._lookups.forget_gone(str(member.id))
-            await self._sightings.note(sighting_of(member, clock.monotonic_s()))
+            await self._sightings.note(self._lookups.sighting(member, clock.monotonic_s()))
 
     async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
         """Someone's roles changed."""
         if after.guild.id == self._bot.home.id and before.roles != after.roles:
-            await self._sightings.note(sighting_of(after, clock.monotonic_s()))
+            await self._sightings.note(self._lookups.sighting(after, clock.monotonic_s()))
 
     async def on_interaction(self, interaction: Interaction) -> None:
         """Discord sends the member with their present roles along."""
@@ -160,7 +167,7 @@ class Watch:
         guild = self._lookups.guild()
         if guild is None:
             return
-        await self._sightings.note(sighting_of(member, clock.monotonic_s()))
+        await self._sightings.note(self._lookups.sighting(member, clock.monotonic_s()))
         if self._bot.has_members_intent and guild.get_member(member.id) is None:
             # Only of cached members are later changes of roles heard.
             await self._lookups.ask([str(member.id)])

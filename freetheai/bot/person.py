@@ -13,8 +13,9 @@ Interaction = discord.Interaction[Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A member at the moment of an interaction. ``guild_id``, ``user_id``: Discord's numbers as text. ``roles``: names,
-    the newest there are, since Discord sends them with each interaction. ``joined_at`` None: Discord did not say.
+    """A member at the moment of an interaction. ``guild_id``, ``user_id``: Discord's numbers as text. ``roles``: the
+    names that count (``roles.py``), the newest there are, since Discord sends them with each interaction.
+    ``joined_at`` None: Discord did not say.
     """
 
     guild_id: str
@@ -35,7 +36,7 @@ def person_of(interaction: Interaction) -> Person:
     roles: tuple[str, ...] = ()
     joined_at = None
     if isinstance(user, discord.Member):
-        roles = tuple(role.name for role in user.roles if not role.is_default())
+        roles = interaction.client.roles.names(user)
         joined_at = user.joined_at
     return Person(
         guild_id=str(interaction.guild_id or 0),

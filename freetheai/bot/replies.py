@@ -1,10 +1,16 @@
 """What a member is answered: text, perhaps a picture and buttons, always only for them."""
 
+import asyncio
 from dataclasses import dataclass
+from typing import Final
 
+import aiohttp
 import discord
 
 from freetheai.bot.person import Interaction
+
+# Seconds before an answer that did not get through is sent again. What Discord answers badly discord.py repeats itself.
+_AGAIN_S: Final = (0.5, 2.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +30,22 @@ async def reply(
     """Answer ``interaction`` for its member alone, or finish the answer that was begun with a defer."""
     text = answer.text[:2000]
     if interaction.response.is_done():
-        files = [file] if file else []
-        await interaction.edit_original_response(content=text, attachments=files, view=view)
+        await _finish(interaction, text, view, file)
         return
     missing = discord.utils.MISSING
     await interaction.response.send_message(text, ephemeral=True, view=view or missing, file=file or missing)
+
+
+async def _finish(interaction: Interaction, text: str, view: discord.ui.View | None, file: discord.File | None) -> None:
+    """Finish an answer that was begun; again if the connection is cut: it may hold the only sight of a new key."""
+    for pause_s in _AGAIN_S if file is None else ():
+        try:
+            await interaction.edit_original_response(content=text, attachments=[], view=view)
+        except (aiohttp.ClientError, OSError):
+            await asyncio.sleep(pause_s)
+        else:
+            return
+    await interaction.edit_original_response(content=text, attachments=[file] if file else [], view=view)
 
 
 async def begin_reply(interaction: Interaction) -> None:

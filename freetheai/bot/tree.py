@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import itertools
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 # Discord creates at most 200 commands a day in a server, so they are not sent again at every start.
-_SYNC_AGAIN_S: Final = (5.0, 60.0, 600.0)
+_SYNC_AGAIN_S: Final = (5.0, 60.0)
+_SYNC_LATER_S: Final = 600.0
 _ELSEWHERE: Final = "This bot serves another server."
 
 
@@ -42,11 +44,11 @@ class BotTree(app_commands.CommandTree["Bot"]):
 
 
 async def sync_commands(tree: BotTree, home: discord.Object, note: SharedNote) -> None:
-    """Tell Discord our commands where it does not know them yet, trying a few times.
+    """Tell Discord our commands where it does not know them yet, trying until it takes them.
 
     ``note`` keeps a digest of what Discord was told last; the names it knows are asked for too: one may be gone.
     """
-    for pause_s in (*_SYNC_AGAIN_S, 0.0):
+    for pause_s in itertools.chain(_SYNC_AGAIN_S, itertools.repeat(_SYNC_LATER_S)):
         try:
             await _sync_once(tree, home, note)
             return

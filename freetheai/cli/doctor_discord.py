@@ -1,4 +1,4 @@
-"""The part of `doctor` that asks Discord: the token, the members intent, the server, the roles and the bot's rights.
+"""The part of `doctor` that asks Discord: the token, the intents, the server, the roles and the bot's rights.
 
 Strategy: four questions to Discord's REST API, the ones an operator would click through in the Developer Portal and in
 the server's settings. Nothing is changed there and no gateway connection is opened.
@@ -9,8 +9,9 @@ API: https://discord.com/developers/docs/reference (version 10)
 import functools
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from freetheai.cli.doctor_roles import judge_named_roles
 from freetheai.cli.finding import Finding
 from freetheai.config.settings import DiscordSettings
 from freetheai.upstream import CallTimeouts, ResponseHead, Upstream, UpstreamCall
@@ -19,12 +20,42 @@ from freetheai.wire.jsontext import try_loads
 _DISCORD: Final = "https://discord.com/api/v10"
 _TIMEOUTS: Final = CallTimeouts(connect_s=5, first_byte_s=10, idle_s=10, total_s=20)
 _MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
-# Application flags: the Server Members Intent, for verified bots and for bots in less than 100 servers.
-_MEMBERS_INTENT: Final = (1 << 14) | (1 << 15)
 # Permissions: who has the first has all.
 _ADMINISTRATOR: Final = 1 << 3
-_NEEDED: Final[Mapping[str, int]] = {"Manage Roles": 1 << 28, "View Channels": 1 << 10, "Manage Server": 1 << 5}
 _PORTAL: Final = "Developer Portal (https://discord.com/developers/applications)"
+
+
+class _Intent(NamedTuple):
+    """A privileged intent: the portal's name, our entry, what its lack leads to, and the application's flags for it (of
+    verified bots and of bots in less than 100 servers).
+    """
+
+    name: str
+    entry: str
+    without: str
+    flags: int
+
+
+class _Right(NamedTuple):
+    """A permission: Discord's name, what its lack leads to."""
+
+    name: str
+    without: str
+    bit: int
+
+
+_INTENTS: Final = (
+    _Intent("Server Members Intent", "members_intent", "members are looked up one by one", (1 << 14) | (1 << 15)),
+    _Intent("Message Content Intent", "message_content_intent", "posted keys may be missed", (1 << 18) | (1 << 19)),
+)
+_NEEDED: Final = (
+    _Right("View Channels", "it hears of no message", 1 << 10),
+    _Right("Manage Roles", "it can't make members Verified", 1 << 28),
+    _Right("Manage Server", "invites are not counted", 1 << 5),
+    _Right("Manage Messages", "posted keys end but stay readable", 1 << 13),
+    _Right("Read Message History", "keys posted while it was away are not found", 1 << 16),
+    _Right("Send Messages", "announcements can't be posted", 1 << 11),
+)
 
 
 async def check_discord(settings: DiscordSettings) -> list[Finding]:
@@ -95,7 +126,7 @@ class _Check:
         )
 
     def _no_guild(self, bot: Mapping[str, Any]) -> Finding:
-        permissions = sum(_NEEDED.values())
+        permissions = sum(right.bit for right in _NEEDED)
         return Finding(
             "discord",
             "error",
@@ -105,16 +136,17 @@ class _Check:
         )
 
     def _judge_intents(self, application: Mapping[str, Any]) -> list[Finding]:
-        if not self._settings.members_intent or int(application.get("flags") or 0) & _MEMBERS_INTENT:
-            return []
+        flags = int(application.get("flags") or 0)
         return [
             Finding(
                 "discord intents",
                 "error",
-                "the Server Members Intent is off: members are looked up one by one",
-                f"{_PORTAL}: your application, Bot, Privileged Gateway Intents, switch on Server Members Intent;"
-                " or set discord.members_intent = false",
+                f"the {intent.name} is off: {intent.without}",
+                f"{_PORTAL}: your application, Bot, Privileged Gateway Intents, switch on {intent.name};"
+                f" or set discord.{intent.entry} = false",
             )
+            for intent in _INTENTS
+            if getattr(self._settings, intent.entry) and not flags & intent.flags
         ]
 
     def _judge_roles(self, guild: Mapping[str, Any], member: Mapping[str, Any]) -> list[Finding]:
@@ -122,42 +154,15 @@ class _Check:
         # Every member has the role that has the server's own id.
         own = [roles[one] for one in (*member.get("roles", ()), str(guild.get("id"))) if one in roles]
         rights = functools.reduce(operator.or_, (int(role.get("permissions", 0)) for role in own), 0)
-        findings = []
-        missing = [name for name, bit in _NEEDED.items() if not rights & (bit | _ADMINISTRATOR)]
-        if missing:
-            findings.append(
-                Finding(
-                    "discord rights",
-                    "warning",
-                    f"the bot lacks {', '.join(missing)}",
-                    "Server Settings, Roles, the bot's role: switch them on (Manage Roles grants the Verified role,"
-                    " Manage Server reads invites)",
-                )
-            )
-        return findings + self._judge_named_roles(roles, max((int(role.get("position", 0)) for role in own), default=0))
-
-    def _judge_named_roles(self, roles: Mapping[str, Mapping[str, Any]], own_position: int) -> list[Finding]:
-        by_name = {str(role.get("name")): role for role in roles.values()}
-        wanted = [("discord.verified_role", self._settings.verified_role)]
-        wanted += [("discord.staff_roles", name) for name in self._settings.staff_roles]
         findings = [
             Finding(
-                "discord roles",
+                "discord rights",
                 "warning",
-                f"the server has no role {name!r}",
-                f"Server Settings, Roles, Create Role; or mend {entry}",
+                f"the bot lacks {right.name}: {right.without}",
+                f"Server Settings, Roles, the bot's role, Permissions: switch on {right.name}",
             )
-            for entry, name in wanted
-            if name not in by_name
+            for right in _NEEDED
+            if not rights & (right.bit | _ADMINISTRATOR)
         ]
-        verified = by_name.get(self._settings.verified_role)
-        if verified is not None and int(verified.get("position", 0)) >= own_position:
-            findings.append(
-                Finding(
-                    "discord roles",
-                    "warning",
-                    f"the bot can't grant {self._settings.verified_role!r}: it stands above the bot's own role",
-                    "Server Settings, Roles: drag the bot's role above it",
-                )
-            )
-        return findings
+        own_position = max((int(role.get("position", 0)) for role in own), default=0)
+        return findings + judge_named_roles(self._settings, list(roles.values()), own_position)

@@ -1,14 +1,16 @@
 """Real Redis and MongoDB for the tests of this folder, and whole programs whose bot is in a Discord of the tests."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from discord_server.control import DiscordServer
+from discord_server.control import DiscordServer, Person
 from fakes.upstream import ScriptedUpstream, chat_body, chat_stream, run_in_thread
+from support.discord_house import House, MakeProgram, making_programs
+from support.discord_member import Secrets
+from support.discord_staff import add_staff
+from support.members import Members
 from support.mongo_fixtures import database, mongo
-from support.mongo_server import new_database, shared_server
 from support.program import Program
 from support.redis_server import RedisServer
 
@@ -39,59 +41,100 @@ def redis_server(_small_redis: RedisServer) -> RedisServer:
     return _small_redis
 
 
-MODELS = [
-    {"id": "fake/one", "upstream_model": "model-1"},
-    {"id": "fake/gated", "upstream_model": "model-1", "roles": ["artist"], "visibility": "role_gated"},
-]
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def upstream() -> Iterator[ScriptedUpstream]:
+    """The provider of all programs; whoever changes its script puts it back."""
     with run_in_thread() as server:
         server.script = lambda request: chat_stream(["Hel", "lo"]) if request.json().get("stream") else chat_body("a")
         yield server
 
 
 @pytest.fixture(scope="module")
-def discord_server() -> Iterator[DiscordServer]:
+def make_program(
+    tmp_path_factory: pytest.TempPathFactory, upstream: ScriptedUpstream, shared_redis: RedisServer
+) -> Iterator[MakeProgram]:
+    with making_programs(tmp_path_factory, upstream.url, shared_redis.url) as make:
+        yield make
+
+
+# Modules that need nothing particular share one house: they say ``IN_THE_SHARED_HOUSE = True``. The others have a
+# fixture ``program`` of their own; what follows works with either.
+
+
+@pytest.fixture(scope="session")
+def house(
+    tmp_path_factory: pytest.TempPathFactory, upstream: ScriptedUpstream, shared_redis: RedisServer
+) -> Iterator[House]:
+    making = making_programs(tmp_path_factory, upstream.url, shared_redis.url)
+    with DiscordServer.start() as server, making as make:
+        program = make(server)
+        server.wait_for_ready()
+        server.wait_for_commands("signup", "checkin", "resetkey", "me", "why", "staff")
+        yield House(server, program, make(server, like=program))
+
+
+@pytest.fixture(scope="module")
+def discord_server(request: pytest.FixtureRequest) -> Iterator[DiscordServer]:
+    if getattr(request.module, "IN_THE_SHARED_HOUSE", False):
+        yield request.getfixturevalue("house").discord_server
+        return
     with DiscordServer.start() as server:
         yield server
 
 
-MakeProgram = Callable[..., Program]
+@pytest.fixture(scope="module")
+def program(house: House) -> Program:
+    return house.program
 
 
 @pytest.fixture(scope="module")
-def make_program(
-    tmp_path_factory: pytest.TempPathFactory, upstream: ScriptedUpstream, shared_redis: RedisServer
-) -> Iterator[MakeProgram]:
-    """Start a program with its bot at ``server``; ``like=`` another one: a second process of the same house."""
-    made: list[Program] = []
+def second(request: pytest.FixtureRequest, discord_server: DiscordServer, program: Program) -> Program:
+    """Another process of the same house, without the bot."""
+    if getattr(request.module, "IN_THE_SHARED_HOUSE", False):
+        shared: House = request.getfixturevalue("house")
+        return shared.second
+    make: MakeProgram = request.getfixturevalue("make_program")
+    return make(discord_server, like=program)
 
-    def make(server: DiscordServer, *, like: Program | None = None, start: bool = True, **discord: Any) -> Program:
-        name = new_database()
-        shared: dict[str, Any] = {
-            "mongodb": {"url": shared_server().url, "database": name},
-            "redis": {"url": shared_redis.url, "prefix": name[-16:]},
-        }
-        if like is not None:
-            shared = {section: dict(like.sections[section]) for section in shared}
-        shared["discord"] = {
-            "enabled": True,
-            "token": server.token,
-            "guild_id": server.guild_id,
-            "api_base_url": server.api_base_url,
-            **discord,
-        }
-        shared["providers.fake"] = {"base_url": f"{upstream.url}/v1", "cooldown_seconds": 0}
-        program = Program(tmp_path_factory.mktemp("program"), shared, MODELS)
-        made.append(program)
-        if start:
-            program.start()
-        return program
 
-    yield make
-    for program in made:
-        program.ask_to_stop()
-    for program in made:
-        program.stop()
+@pytest.fixture(scope="module")
+def members(program: Program) -> Iterator[Members]:
+    found = Members(program)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def secrets(program: Program, discord_server: DiscordServer) -> Iterator[Secrets]:
+    found = Secrets(program, discord_server)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def mod(discord_server: DiscordServer) -> Person:
+    """Somebody of the staff."""
+    return add_staff(discord_server)
+
+
+@pytest.fixture
+def nothing_wrong(discord_server: DiscordServer) -> Iterator[None]:
+    """The bot does nothing that a correct bot never does."""
+    seen = len(discord_server.violations)
+    yield
+    assert not discord_server.violations[seen:]
+
+
+@pytest.fixture
+def person(
+    discord_server: DiscordServer, program: Program, nothing_wrong: None, request: pytest.FixtureRequest
+) -> Person:
+    """An ordinary member, who has been here for long."""
+    del program, nothing_wrong
+    return discord_server.add_member(request.node.name[5:35])
+
+
+@pytest.fixture
+def key(members: Members, person: Person) -> str:
+    """The person's key; they have checked in."""
+    return members.add(person.id)[0]

@@ -1,7 +1,6 @@
 """The members' commands, from Discord to a streamed answer: one program, one Discord, a member a test."""
 
 import time
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,45 +10,19 @@ import pytest
 from discord_server.control import Answer, DiscordServer, Person
 from freetheai import clock, ids
 from support.discord_member import REASON, USE_CASE, Secrets, key_in, pass_form, sign_up
+from support.discord_staff import wait_until
 from support.members import Members
 from support.program import Program
 
+IN_THE_SHARED_HOUSE = True
 CHAT: dict[str, Any] = {"model": "fake/one", "messages": [{"role": "user", "content": "Hi"}]}
 
 
-@pytest.fixture(scope="module")
-def program(make_program: Callable[..., Program], discord_server: DiscordServer) -> Program:
-    program = make_program(discord_server)
-    discord_server.wait_for_ready()
-    discord_server.wait_for_commands("signup", "checkin", "resetkey", "me")
-    return program
-
-
-@pytest.fixture(scope="module")
-def second(make_program: Callable[..., Program], discord_server: DiscordServer, program: Program) -> Program:
-    return make_program(discord_server, like=program)
-
-
-@pytest.fixture(scope="module")
-def secrets(program: Program, discord_server: DiscordServer) -> Iterator[Secrets]:
-    found = Secrets(program, discord_server)
-    yield found
-    found.close()
-
-
-@pytest.fixture(scope="module")
-def members(program: Program) -> Iterator[Members]:
-    found = Members(program)
-    yield found
-    found.close()
-
-
 @pytest.fixture
-def person(discord_server: DiscordServer, request: pytest.FixtureRequest) -> Iterator[Person]:
-    """Somebody who has been here for long."""
-    seen = len(discord_server.violations)
-    yield discord_server.add_member(request.node.name[5:35], roles=["seems_legit"])
-    assert not discord_server.violations[seen:], "what a correct bot never does"
+def person(discord_server: DiscordServer, nothing_wrong: None, request: pytest.FixtureRequest) -> Person:
+    """Somebody who has been here for long, and is Verified."""
+    del nothing_wrong
+    return discord_server.add_member(request.node.name[5:35], roles=["seems_legit"])
 
 
 def ask(program: Program, key: str, **fields: Any) -> httpx2.Response:
@@ -84,6 +57,22 @@ def test_from_sign_up_to_a_streamed_answer(program: Program, secrets: Secrets, p
     log = program.log_file.read_text()
     assert key not in log and ids.hash_key(key) not in log
     assert USE_CASE not in log
+
+
+def test_a_new_key_is_seen_although_discord_s_connection_is_cut(
+    discord_server: DiscordServer, secrets: Secrets, person: Person
+) -> None:
+    """It can't be shown again, and nobody should have to reset a key they never saw."""
+    opened = person.command("signup")
+    discord_server.rest.fail("PATCH /webhooks/*", 0, times=2)
+    assert key_in(pass_form(secrets, person, opened).result().content)
+
+
+def test_a_form_of_a_command_that_is_no_more_is_told_as_expired(person: Person) -> None:
+    modal = person.command("signup").modal
+    object.__setattr__(modal, "custom_id", modal.custom_id.replace("signup", "bygone"))
+    values = {field.custom_id: _anything(field) for field in modal.fields} | {"use_case": USE_CASE}
+    assert "expired" in person.submit(modal, values).content
 
 
 def test_a_second_sign_up_is_pointed_to_resetkey(secrets: Secrets, person: Person) -> None:
@@ -157,9 +146,9 @@ def test_check_in_is_once_a_day_and_the_day_turns(
     assert ask(program, key).status_code == 200
     yesterday = clock.utc_day(clock.utc_now() - timedelta(days=1))
     members.change(person.id, last_checkin_day=yesterday, streak=6)
-    _wait_until(lambda: ask(program, key).status_code == 403)
+    wait_until(lambda: ask(program, key).status_code == 403)
     assert "7 days in a row" in check_in(secrets, person, key)
-    _wait_until(lambda: ask(program, key).status_code == 200)
+    wait_until(lambda: ask(program, key).status_code == 200)
 
 
 def test_check_in_needs_the_member_s_own_key(
@@ -193,7 +182,7 @@ def test_a_reset_key_is_dead_in_every_process_within_a_second(
     new = key_in(done.result().content)
     told_s = time.monotonic()
     for each in (program, second):
-        _wait_until(lambda each=each: ask(each, old).status_code == 401)
+        wait_until(lambda each=each: ask(each, old).status_code == 401)
         assert time.monotonic() - told_s < 5
         assert ask(each, new).status_code == 200, "the check-in stays"
     shown = program.cli("keys", "show", "--user", person.id, "--json").stdout
@@ -227,7 +216,7 @@ def test_me_says_where_a_member_stands_and_never_the_key(
     key = sign_up(secrets, person)
     members.change(person.id, invites=9)
     check_in(secrets, person, key)
-    _wait_until(lambda: ask(program, key).status_code == 200)
+    wait_until(lambda: ask(program, key).status_code == 200)
     shown = person.command("me").result().content
     for part in (
         "checked in today",
@@ -276,6 +265,9 @@ def test_the_doubtful_are_shown_a_picture_first(discord_server: DiscordServer, s
     assert first.ephemeral and first.kind == "deferred"
     picture = first.result()
     assert picture.buttons == ["Answer", "Another picture", "Ask me in words instead"]
+    # Who hears the picture's description instead of seeing it hears which button to press, and staff as the last way.
+    described = picture.attachments[0].description or ""
+    assert f"“{picture.buttons[2]}”" in described and "ask the staff" in described
     other = young.press(picture, "Another picture").result()
     (before,), (after,) = picture.attachments, other.attachments
     assert before.data != after.data
@@ -290,6 +282,24 @@ def test_the_doubtful_are_shown_a_picture_first(discord_server: DiscordServer, s
     assert not discord_server.violations
 
 
+def test_wrong_answers_to_pictures_and_to_words_count_together(
+    discord_server: DiscordServer, secrets: Secrets, person: Person
+) -> None:
+    """Else words would be a second set of tries."""
+    young = discord_server.add_member("young-wrong", account_age_days=1, joined_days_ago=0)
+    picture, spare = (young.command("signup").result() for _ in range(2))
+    words = young.press(picture, "Ask me in words instead")
+    own = {"use_case": USE_CASE, "disclosure": "none"}
+    first = young.submit(words.modal, {**own, **secrets.wrong(young, words.modal)}).result()
+    assert first.content == "That was not right."
+    shown = young.press(first, "Try again").result()
+    opened = young.press(shown, "Answer")
+    second = young.submit(opened.modal, {**own, **secrets.wrong(young, opened.modal)}).result()
+    assert "You may try again <t:" in second.content
+    for answer in (young.command("signup"), young.press(spare, "Ask me in words instead")):
+        assert answer.kind == "message" and "Those were many tries" in answer.content
+
+
 def test_a_worded_question_in_place_of_pictures_is_rationed(discord_server: DiscordServer, secrets: Secrets) -> None:
     young = discord_server.add_member("young-too", account_age_days=1, joined_days_ago=0)
     picture = young.command("signup").result()
@@ -300,21 +310,16 @@ def test_a_worded_question_in_place_of_pictures_is_rationed(discord_server: Disc
 
 
 def test_forms_and_buttons_open_before_a_restart_work_after_it(
-    program: Program, discord_server: DiscordServer, secrets: Secrets, person: Person
+    program: Program, second: Program, discord_server: DiscordServer, secrets: Secrets, person: Person
 ) -> None:
     young = discord_server.add_member("young-later", account_age_days=1, joined_days_ago=0)
     opened, picture = person.command("signup"), young.command("signup").result()
     connections = len(discord_server.connections)
+    second.stop()  # it would take the bot over
     program.stop()
     program.start()
     discord_server.wait_for(lambda: len(discord_server.connections) > connections, 20)
     discord_server.wait_for_ready()
+    second.start()
     assert "shown this once" in pass_form(secrets, person, opened).result().content
     assert "shown this once" in pass_form(secrets, young, young.press(picture, "Answer")).result().content
-
-
-def _wait_until(holds: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "never became true"
-        time.sleep(0.05)

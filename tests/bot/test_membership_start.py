@@ -6,21 +6,27 @@ from concurrent.futures import ThreadPoolExecutor
 import redis
 
 from discord_server.control import DiscordServer
+from discord_server.intents import MEMBERS
 from support.discord_member import Secrets, pass_form, sign_up
+from support.discord_program import discord_state, events
+from support.discord_staff import wait_until
 from support.members import Members
 from support.program import Program
 from support.standing import SERVED, ask, give_key, outcome, seconds_until
 
 REQUIRED = "discord_membership_required"
 UNKNOWN = "discord_membership_error"
+NOT_GRANTED = "discord does not grant the members intent: going on without it, slower"
 MakeProgram = Callable[..., Program]
 
 
-def test_without_the_members_intent_it_works_by_asking(make_program: MakeProgram) -> None:
+def test_without_the_members_intent_it_says_so_and_works_by_asking(make_program: MakeProgram) -> None:
     with DiscordServer.start() as server:
         server.add_role("artist")
         server.privileged_intents.clear()
-        program = make_program(server, members_intent=False)
+        program = make_program(server)
+        (line,) = wait_until(lambda: events(program, NOT_GRANTED))
+        assert "members_intent = false" in line["what_to_do"]
         server.wait_for_ready()
         server.wait_for_commands("signup", "checkin")
         members, secrets = Members(program), Secrets(program, server)
@@ -83,21 +89,30 @@ def test_a_start_in_the_cold_serves_who_was_seen_and_finds_out_the_rest(make_pro
         members.close()
 
 
-def test_while_nobody_has_the_bot_and_nothing_is_known_nobody_is_guessed(make_program: MakeProgram) -> None:
+def test_a_refused_token_is_one_clear_line_and_nobody_is_guessed(make_program: MakeProgram) -> None:
     with DiscordServer.start() as server:
         program = make_program(server, token="MTIz.other.token")
+        (line,) = wait_until(lambda: events(program, "the discord bot is off until the next start"))
+        assert line["level"] == "error"
+        assert "set discord.token" in line["reason"]
+        assert "trace" not in line and "other.token" not in program.log_file.read_text()
+        assert discord_state(program) == "down"
+        tried = len(server.requests)
         members = Members(program)
         ada = server.add_member("ada")
         key = give_key(members, ada)
         answers = [ask(program, key) for _ in range(3)]
         assert {answer.status_code for answer in answers} == {503}
         assert {answer.json()["error"]["type"] for answer in answers} == {UNKNOWN}
+        # Two seconds and more have gone by.
+        assert len(server.requests) == tried, "Discord bans addresses that go on"
+        assert program.is_ready(), "the API serves"
         members.close()
 
 
 def test_with_the_gate_off_nothing_is_asked(make_program: MakeProgram) -> None:
     with DiscordServer.start() as server:
-        program = make_program(server, start=False)
+        program = make_program(server, start=False, members_intent=False)
         program.sections["gates"] = {"membership": False}
         program.write_config(program.sections)
         program.start()
@@ -107,4 +122,6 @@ def test_with_the_gate_off_nothing_is_asked(make_program: MakeProgram) -> None:
         key = give_key(members, stranger)
         assert outcome(program, key) == SERVED
         assert not server.requests_to("GET /guilds/*/members/*")
+        assert not server.connections[-1].identify["intents"] & MEMBERS  # type: ignore[index]
+        assert not events(program, NOT_GRANTED), "it was not asked for"
         members.close()

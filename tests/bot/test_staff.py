@@ -1,7 +1,7 @@
 """Staff commands, from Discord to what every process does: two programs, one Discord."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -12,56 +12,21 @@ from discord_server.command_input import CommandNotVisible
 from discord_server.control import DiscordServer, Person
 from discord_server.world import MANAGE_ROLES, SEND_MESSAGES
 from freetheai import ids
-from support.discord_staff import add_staff, audit_of, said, send_hidden, wait_until
+from support.discord_program import events, without
+from support.discord_staff import add_staff, audit_of, registered, said, send_hidden, wait_until
 from support.members import Members
 from support.program import Program
 
+IN_THE_SHARED_HOUSE = True
 CHAT: dict[str, Any] = {"model": "fake/one", "messages": [{"role": "user", "content": "Hi"}]}
 
 
-@pytest.fixture(scope="module")
-def program(make_program: Callable[..., Program], discord_server: DiscordServer) -> Program:
-    program = make_program(discord_server)
-    discord_server.wait_for_ready()
-    discord_server.wait_for_commands("staff", "why")
-    return program
-
-
-@pytest.fixture(scope="module")
-def second(make_program: Callable[..., Program], discord_server: DiscordServer, program: Program) -> Program:
-    return make_program(discord_server, like=program)
-
-
-@pytest.fixture(scope="module")
-def mod(discord_server: DiscordServer) -> Person:
-    return add_staff(discord_server)
-
-
-@pytest.fixture(scope="module")
-def members(program: Program) -> Iterator[Members]:
-    found = Members(program)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def person(discord_server: DiscordServer, program: Program, request: pytest.FixtureRequest) -> Iterator[Person]:
-    """An ordinary member."""
-    del program
-    seen = len(discord_server.violations)
-    yield discord_server.add_member(request.node.name[5:35])
-    assert not discord_server.violations[seen:], "what a correct bot never does"
-
-
-@pytest.fixture
-def key(members: Members, person: Person) -> str:
-    """The person's key; they have checked in."""
-    return members.add(person.id)[0]
-
-
-def ask(program: Program, key: str, *, address: str = "198.51.100.1", client: str = "tester/1.0") -> httpx2.Response:
+def ask(
+    program: Program, key: str, *, address: str = "198.51.100.1", client: str = "tester/1.0", model: str = "fake/one"
+) -> httpx2.Response:
     headers = {"Authorization": f"Bearer {key}", "X-Forwarded-For": address, "User-Agent": client}
-    return httpx2.post(f"{program.base_url}/chat/completions", json=CHAT, headers=headers, timeout=30)
+    body = {**CHAT, "model": model}
+    return httpx2.post(f"{program.base_url}/chat/completions", json=body, headers=headers, timeout=30)
 
 
 def ends(program: Program, key: str, **how: str) -> str:
@@ -287,14 +252,11 @@ def test_an_announcement_that_can_t_be_posted_is_told(
     opened = mod.command("staff announce", channel="general")
     assert "holds a key" in mod.submit(opened, {"What to post": f"use {key}"}).content
     preview = mod.submit(mod.command("staff announce", channel="general"), {"What to post": "We are back"})
-    without(discord_server, SEND_MESSAGES)
-    try:
+    with without(discord_server, SEND_MESSAGES):
         shown = mod.press(preview, "Post it").result()
         assert "may not write" in shown.content
         assert shown.content.endswith("We are back"), "what was written is not lost"
         assert not shown.buttons
-    finally:
-        with_all(discord_server)
 
 
 def test_verify_and_unverify(discord_server: DiscordServer, program: Program, mod: Person, person: Person) -> None:
@@ -304,38 +266,10 @@ def test_verify_and_unverify(discord_server: DiscordServer, program: Program, mo
     assert person.roles == []
     done = {(row["actor"], row["action"]) for row in audit_of(program, person.id)}
     assert {(f"discord:{mod.id}", each) for each in ("staff.verify", "member.verify", "member.unverify")} <= done
-    without(discord_server, MANAGE_ROLES)
-    try:
+    with without(discord_server, MANAGE_ROLES):
         assert "Discord has not taken it yet" in said(mod, "staff verify", member=person)
-    finally:
-        with_all(discord_server)
     person.leave()
     assert "not in the server" in said(mod, "staff verify", member=person)
-
-
-BEFORE: dict[str, int] = {}
-
-
-def without(server: DiscordServer, permission: int) -> None:
-    role = server.world.bot_role
-    BEFORE.setdefault(role.id, role.permissions)
-
-    def take() -> None:
-        role.permissions &= ~permission
-        server.world.roles[server.world.guild_id].permissions &= ~permission
-
-    BEFORE.setdefault("everyone", server.world.roles[server.world.guild_id].permissions)
-    server.call(take)
-
-
-def with_all(server: DiscordServer) -> None:
-    role = server.world.bot_role
-
-    def give() -> None:
-        role.permissions = BEFORE[role.id]
-        server.world.roles[server.world.guild_id].permissions = BEFORE["everyone"]
-
-    server.call(give)
 
 
 COMMANDS: list[tuple[str, dict[str, Any]]] = [
@@ -360,19 +294,39 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
 def test_others_neither_see_nor_may_use_any_of_them(
     discord_server: DiscordServer, program: Program, mod: Person, person: Person
 ) -> None:
-    registered = [
-        f"staff {inner['name']}" + (f" {each['name']}" if inner["type"] == 2 else "")
-        for inner in discord_server.commands["staff"]["options"]
-        for each in (inner["options"] if inner["type"] == 2 else [inner])
-    ]
-    assert sorted(registered) == sorted(name for name, _ in COMMANDS), "each command stands in the list"
+    staffs = [name for name in registered(discord_server) if name.startswith("staff ")]
+    assert sorted(staffs) == sorted(name for name, _ in COMMANDS), "each command stands in the list"
     for name, options in COMMANDS:
         with pytest.raises(CommandNotVisible):
             person.command(name, **options)
         refused = send_hidden(person, mod, name, **options)
         assert (refused.kind, refused.ephemeral, refused.content) == ("message", True, "This is for staff."), name
-    lines = [line for line in program.log_lines() if line.get("event") == "a staff command was refused"]
+    lines = events(program, "a staff command was refused")
     assert [line["interaction"] for line in lines if line["user_id"] == person.id] == [name for name, _ in COMMANDS]
+
+
+def test_of_roles_that_share_a_name_the_oldest_is_meant(
+    discord_server: DiscordServer, program: Program, mod: Person, person: Person, key: str
+) -> None:
+    """Who may make roles could else be staff, Verified, and served any model."""
+    for name in ("artist", "staff", "seems_legit"):
+        if name not in [role.name for role in discord_server.world.roles.values()]:
+            discord_server.add_role(name)
+    real = discord_server.world.role_named("artist")
+    false = [discord_server.add_role(name) for name in ("artist", "staff", "seems_legit")]
+    person.set_roles(false)
+    assert send_hidden(person, mod, "staff bans").content == "This is for staff."
+    assert "**Roles**: none" in said(person, "me")
+    assert ask(program, key, model="fake/gated").json()["error"]["type"] == "model_access_denied"
+    assert "is now Verified" in said(mod, "staff verify", member=person)
+    meant = discord_server.world.role_named("seems_legit")
+    assert meant.id in discord_server.world.members[person.id].role_ids
+    person.set_roles([real])
+    wait_until(lambda: ask(program, key, model="fake/gated").status_code == 200)
+    for role in false:
+        discord_server.call(lambda role=role: discord_server.world.roles.pop(role.id))
+        event = {"guild_id": discord_server.world.guild_id, "role_id": role.id}
+        discord_server.gateway.dispatch("GUILD_ROLE_DELETE", event)
 
 
 def test_staff_that_no_longer_is_may_not_go_on(discord_server: DiscordServer, program: Program, person: Person) -> None:

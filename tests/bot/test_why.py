@@ -1,7 +1,7 @@
 """`/why`: from an error a member's client showed to what happened and what to do."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -16,31 +16,9 @@ from support.discord_staff import add_staff, said, wait_until
 from support.members import Members
 from support.program import Program
 
+IN_THE_SHARED_HOUSE = True
 SECRET_WORDS = "the words of a prompt that nobody may see"
 CHAT: dict[str, Any] = {"model": "fake/one", "messages": [{"role": "user", "content": SECRET_WORDS}]}
-
-
-@pytest.fixture(scope="module")
-def program(make_program: Callable[..., Program], discord_server: DiscordServer) -> Program:
-    program = make_program(discord_server)
-    discord_server.wait_for_ready()
-    discord_server.wait_for_commands("why")
-    return program
-
-
-@pytest.fixture(scope="module")
-def members(program: Program) -> Iterator[Members]:
-    found = Members(program)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def person(discord_server: DiscordServer, program: Program, request: pytest.FixtureRequest) -> Iterator[Person]:
-    del program
-    seen = len(discord_server.violations)
-    yield discord_server.add_member(request.node.name[5:35])
-    assert not discord_server.violations[seen:], "what a correct bot never does"
 
 
 @pytest.fixture

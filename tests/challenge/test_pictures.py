@@ -14,9 +14,9 @@ DRAWN = [name for name, family in FAMILIES.items() if family.kind == "picture"]
 every_family = pytest.mark.parametrize("name", DRAWN)
 
 
-@pytest.fixture(scope="module")
-def drawn() -> dict[str, list[Challenge]]:
-    return {name: [FAMILIES[name].draw(Random(seed)) for seed in range(25)] for name in DRAWN}
+@pytest.fixture
+def drawn(pictures: dict[str, list[Challenge]]) -> dict[str, list[Challenge]]:
+    return pictures
 
 
 def opened(challenge: Challenge) -> Image.Image:

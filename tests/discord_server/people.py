@@ -9,7 +9,7 @@ from discord_server.command_input import command_data, find_command
 from discord_server.component_rules import BUTTON, SELECTS
 from discord_server.forms import KINDS, FormRefused, Modal, Option, chosen_value, fill
 from discord_server.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL_SUBMIT, Interaction
-from discord_server.world import Channel, Invite, Member, Message, User
+from discord_server.world import Channel, Invite, Member, Message, Role, User
 
 if TYPE_CHECKING:
     from discord_server.control import DiscordServer
@@ -173,14 +173,14 @@ class Person:
 
         self._server.call(ban)
 
-    def set_roles(self, names: Iterable[str]) -> None:
-        """Hold exactly these roles, as if staff had given and taken them."""
-        names = list(names)
+    def set_roles(self, roles: "Iterable[str | Role]") -> None:
+        """Hold exactly these roles (by name, or themselves), as if staff had given and taken them."""
+        held = list(roles)
 
         def change() -> None:
             world = self._server.world
             member = world.members[self.id]
-            member.role_ids = [world.role_named(each).id for each in names]
+            member.role_ids = [world.role_named(each).id if isinstance(each, str) else each.id for each in held]
             self._server.backend.gateway.broadcast("GUILD_MEMBER_UPDATE", world.member_event(member))
 
         self._server.call(change)
@@ -228,7 +228,7 @@ class Person:
     def _write(self, channel: Channel, text: str) -> SentMessage:
         world = self._server.world
         message = Message(world.new_id(), channel, self.user, self._server.clock.now_s(), content=text)
-        world.messages[message.id] = message
+        world.add_message(message)
         self._server.backend.gateway.broadcast("MESSAGE_CREATE", world.message_event(message))
         return SentMessage(message)
 

@@ -179,7 +179,7 @@ def _new_message(call: Call, found: Interaction, data: dict[str, Any], *, is_def
     message.webhook_id = world.application_id
     if not is_deferred:
         fill_message(call, message, data)
-    world.messages[message.id] = message
+    world.add_message(message)
     found.messages[message.id] = message
     return message
 

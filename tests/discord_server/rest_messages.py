@@ -4,10 +4,11 @@ from typing import Any
 
 from discord_server.clock import snowflake_time_s
 from discord_server.errors import DiscordError, Problems, missing_access, missing_permissions, unknown
+from discord_server.intents import MESSAGE_CONTENT, tailored
 from discord_server.message_rules import check_message
 from discord_server.rest_interactions import change_message, fill_message
 from discord_server.routes import Call, route
-from discord_server.world import EPHEMERAL, MANAGE_MESSAGES, SEND_MESSAGES, VIEW_CHANNEL, Channel, Message
+from discord_server.world import EPHEMERAL, MANAGE_MESSAGES, READ_HISTORY, SEND_MESSAGES, VIEW_CHANNEL, Channel, Message
 
 CHANNEL = "/channels/{channel_id}"
 MESSAGES = CHANNEL + "/messages"
@@ -41,7 +42,7 @@ def send(call: Call) -> Any:
     message = Message(world.new_id(), found, world.bot, call.backend.clock.now_s(), nonce=call.body.get("nonce"))
     message.flags = call.body.get("flags") or 0
     fill_message(call, message, call.body)
-    world.messages[message.id] = message
+    world.add_message(message)
     call.backend.gateway.broadcast("MESSAGE_CREATE", world.message_event(message))
     return world.message_payload(message)
 
@@ -49,6 +50,8 @@ def send(call: Call) -> Any:
 @route("GET", MESSAGES)
 def history(call: Call) -> Any:
     found = _channel(call)
+    if found.recipient is None and not call.backend.world.permissions_of(call.backend.world.bot.id) & READ_HISTORY:
+        return []
     limit = call.whole_number("limit", 50, 1, 100)
     messages = [each for each in call.backend.world.messages.values() if each.channel is found and _is_public(each)]
     for name, keeps in (("before", lambda a, b: a < b), ("after", lambda a, b: a > b)):
@@ -56,12 +59,12 @@ def history(call: Call) -> Any:
             messages = [each for each in messages if keeps(int(each.id), int(call.query[name]))]
     messages.sort(key=lambda each: int(each.id), reverse="after" not in call.query)
     newest_first = sorted(messages[:limit], key=lambda each: int(each.id), reverse=True)
-    return [call.backend.world.message_payload(each) for each in newest_first]
+    return [_shown(call, each) for each in newest_first]
 
 
 @route("GET", ONE)
 def read(call: Call) -> Any:
-    return call.backend.world.message_payload(_message(call, call.params["message_id"]))
+    return _shown(call, _message(call, call.params["message_id"]))
 
 
 @route("PATCH", ONE)
@@ -115,6 +118,15 @@ def _channel(call: Call) -> Channel:
 def _may_see(call: Call) -> bool:
     world = call.backend.world
     return bool(world.permissions_of(world.bot.id) & VIEW_CHANNEL)
+
+
+def _shown(call: Call, message: Message) -> dict[str, Any]:
+    """A message as REST shows it: without an application's right to content only what it is meant to read."""
+    world, gateway = call.backend.world, call.backend.gateway
+    intents = MESSAGE_CONTENT if "message_content" in gateway.privileged else 0
+    about = {} if message.channel.recipient is not None else {"guild_id": world.guild_id}
+    payload = tailored("MESSAGE_CREATE", world.message_payload(message) | about, intents, world.bot.id)
+    return {name: value for name, value in payload.items() if name != "guild_id"}
 
 
 def _message(call: Call, message_id: str) -> Message:

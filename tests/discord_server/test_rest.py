@@ -108,6 +108,23 @@ def test_messages_are_sent_edited_read_and_deleted(server: DiscordServer, bot: R
     assert refusal(bot, text_channel.fetch_message(first.id)) == (404, 10008)
 
 
+def test_history_shows_others_words_only_to_who_may_read_them(server: DiscordServer, bot: RunningBot, ada: Person):
+    channel = server.add_channel("words")
+    server.wait_for(lambda: bot.guild.get_channel(int(channel.id)))
+    said = [ada.say("words", text) for text in ("among us", f"<@{server.bot_id}> hello")]
+    assert channel.last_message_id == said[-1].id
+
+    async def history() -> list[str]:
+        found = bot.guild.get_channel(int(channel.id))
+        assert isinstance(found, discord.TextChannel)
+        return [message.content async for message in found.history(limit=5)]
+
+    assert bot.run(history()) == [f"<@{server.bot_id}> hello", ""]
+    server.privileged_intents.add("message_content")
+    assert bot.run(history()) == [f"<@{server.bot_id}> hello", "among us"]
+    server.privileged_intents.discard("message_content")
+
+
 @pytest.mark.parametrize(
     ("message", "code"),
     [

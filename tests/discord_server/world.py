@@ -19,9 +19,10 @@ MANAGE_GUILD = 1 << 5
 VIEW_CHANNEL = 1 << 10
 SEND_MESSAGES = 1 << 11
 MANAGE_MESSAGES = 1 << 13
+READ_HISTORY = 1 << 16
 MANAGE_ROLES = 1 << 28
 MODERATE_MEMBERS = 1 << 40
-EVERYONE = VIEW_CHANNEL | SEND_MESSAGES | 1 << 0 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 31
+EVERYONE = VIEW_CHANNEL | SEND_MESSAGES | 1 << 0 | 1 << 14 | 1 << 15 | READ_HISTORY | 1 << 31
 ALL_PERMISSIONS = (1 << 53) - 1
 BOT_PERMISSIONS = EVERYONE | MANAGE_ROLES | MANAGE_GUILD | MANAGE_MESSAGES | MANAGE_CHANNELS | KICK_MEMBERS
 EPHEMERAL = 1 << 6
@@ -86,14 +87,20 @@ class Channel:
     type: int = 0
     recipient: User | None = None
     position: int = 0
+    last_message_id: str | None = None
 
     def payload(self) -> dict[str, Any]:
         if self.recipient is not None:
-            return {"id": self.id, "type": 1, "last_message_id": None, "recipients": [self.recipient.payload()]}
+            return {
+                "id": self.id,
+                "type": 1,
+                "last_message_id": self.last_message_id,
+                "recipients": [self.recipient.payload()],
+            }
         return {
             "id": self.id, "type": self.type, "name": self.name, "position": self.position, "topic": None,
-            "nsfw": False, "parent_id": None, "last_message_id": None, "rate_limit_per_user": 0, "flags": 0,
-            "permission_overwrites": [],
+            "nsfw": False, "parent_id": None, "last_message_id": self.last_message_id, "flags": 0,
+            "rate_limit_per_user": 0, "permission_overwrites": [],
         }  # fmt: skip
 
 
@@ -195,6 +202,12 @@ class World:
         channel = Channel(self.new_id(), user.name, type=1, recipient=user)
         self.dm_channels[channel.id] = channel
         return channel
+
+    def add_message(self, message: Message) -> None:
+        """Keep a message; what everyone sees is its channel's last."""
+        self.messages[message.id] = message
+        if message.visible_to is None:
+            message.channel.last_message_id = message.id
 
     def find_channel(self, channel_id: str) -> Channel | None:
         return self.channels.get(channel_id) or self.dm_channels.get(channel_id)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pymongo
 
+from discord_server.command_rules import GROUP, SUBCOMMAND
 from discord_server.control import Answer, DiscordServer, Person
 from discord_server.interactions import COMMAND
 from support.program import Program
@@ -28,6 +29,18 @@ def said(person: Person, command: str, **options: Any) -> str:
     return str(answer.result().content)
 
 
+def registered(server: DiscordServer) -> list[str]:
+    """Every registered command, subcommands by their whole name: ``"staff model enable"``."""
+
+    def leaves(name: str, options: list[dict[str, Any]]) -> list[str]:
+        inner = [each for each in options if each["type"] in (SUBCOMMAND, GROUP)]
+        if not inner:
+            return [name]
+        return [leaf for each in inner for leaf in leaves(f"{name} {each['name']}", each.get("options") or [])]
+
+    return [leaf for name, each in server.commands.items() for leaf in leaves(name, each.get("options") or [])]
+
+
 def audit_of(program: Program, target: str) -> list[dict[str, Any]]:
     """The audit's rows of one target, the oldest first."""
     section = program.sections["mongodb"]
@@ -36,7 +49,7 @@ def audit_of(program: Program, target: str) -> list[dict[str, Any]]:
         return list(found)
 
 
-def wait_until(holds: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+def wait_until(holds: Callable[[], Any], timeout_s: float = 20.0) -> Any:
     """What ``holds`` returns once it is true of anything."""
     deadline_s = time.monotonic() + timeout_s
     while not (found := holds()):

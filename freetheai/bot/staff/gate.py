@@ -16,7 +16,7 @@ from discord import app_commands
 
 from freetheai.accounts import AccountRefused
 from freetheai.bot.failures import safely
-from freetheai.bot.person import Interaction, person_of
+from freetheai.bot.person import Interaction
 from freetheai.bot.replies import Reply, begin_reply, plain, reply
 from freetheai.config.settings import DiscordSettings
 
@@ -32,8 +32,10 @@ Work = Callable[[str], Awaitable[Reply]]
 
 def is_staff(interaction: Interaction, settings: DiscordSettings) -> bool:
     """Whether the member who did ``interaction`` has one of the staff roles of our server now."""
-    roles = person_of(interaction).roles
-    return interaction.guild_id == settings.guild_id and any(role in settings.staff_roles for role in roles)
+    user = interaction.user
+    if interaction.guild_id != settings.guild_id or not isinstance(user, discord.Member):
+        return False
+    return bool(interaction.client.roles.has_one_of(user, settings.staff_roles))
 
 
 def actor_of(interaction: Interaction) -> str:

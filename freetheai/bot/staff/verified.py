@@ -62,7 +62,7 @@ def install(bot: "Bot", group: StaffGroup, staff: Staff) -> None:
 def _refuse_what_can_t_be(bot: "Bot", member: discord.User | discord.Member) -> None:
     name = bot.services.settings.verified_role
     guild = bot.get_guild(bot.home.id)
-    if guild is not None and discord.utils.get(guild.roles, name=name) is None:
+    if guild is not None and bot.roles.find(guild, name) is None:
         raise StaffRefused(f"the server has no role {plain(name)}")
     # Discord resolves whoever is in the server as a member of it.
     if not isinstance(member, discord.Member):

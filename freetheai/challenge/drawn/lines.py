@@ -1,10 +1,11 @@
-"""Seven lines of the same ink cross on their way from letters to numbers: where do three of them end.
+"""Seven lines of the same ink cross on their way from letters to numbers: where do four of them end.
 
 A line runs through three columns of places. In each of the two stretches no two crossings lie close together, so that
 an eye can follow; between the stretches the lines run level and apart.
 """
 
 from itertools import combinations, pairwise
+from math import perm
 from random import Random
 
 from freetheai.challenge.answers import grade
@@ -15,24 +16,25 @@ from freetheai.challenge.wording import say
 
 NAME = "lines"
 _COUNT = 7
-_ASKED = 3
+_ASKED = 4
 _LEFT, _RIGHT = 70.0, WIDTH - 70.0
 _FEWEST_CROSSINGS, _MOST_CROSSINGS = 4, 9
 _TASKS = (
-    ("[Follow|Trace] the lines from {one}, {two} and {three}.", "[Type|Write] the three numbers, in this order."),
-    ("Where do the lines from {one}, {two} and {three} end?", "[Give|Type] the three numbers in this order."),
+    ("[Follow|Trace] the lines from {names}.", "[Type|Write] the four numbers, in this order."),
+    ("Where do the lines from {names} end?", "[Give|Type] the four numbers in this order."),
 )
 
 
 def draw(rng: Random) -> Challenge:
-    """Seven lines and one line to type: three digits."""
+    """Seven lines and one line to type: four digits."""
     letters, numbers = rng.sample(LETTERS, _COUNT), rng.sample("23456789", _COUNT)
     stretches = [_stretch(rng), _stretch(rng)]
     ends = [stretches[1][stretches[0][row]] for row in range(_COUNT)]
     asked = rng.sample(range(_COUNT), _ASKED)
-    one, two, three = (letters[row] for row in asked)
+    *first, last = (letters[row] for row in asked)
+    names = f"{', '.join(first)} and {last}"
     sheet = Sheet(rng)
-    top = sheet.question(rng, [say(rng, text, one=one, two=two, three=three) for text in rng.choice(_TASKS)])
+    top = sheet.question(rng, [say(rng, text, names=names) for text in rng.choice(_TASKS)])
     heights = [top + 24 + (HEIGHT - top - 48) * row / (_COUNT - 1) for row in range(_COUNT)]
     middle = WIDTH / 2 + rng.uniform(-50, 50)
     for row in range(_COUNT):
@@ -41,8 +43,8 @@ def draw(rng: Random) -> Challenge:
         sheet.text((_LEFT - 34, heights[row]), letters[row], 34)
         sheet.text((_RIGHT + 34, heights[row]), numbers[row], 34)
     right = "".join(numbers[ends[row]] for row in asked)
-    rule = {"rule": "letters", "right": right, "of": _COUNT * (_COUNT - 1) * (_COUNT - 2)}
-    fields, secret = typed(rng, [rule], "Three numbers")
+    rule = {"rule": "letters", "right": right, "of": perm(_COUNT, _ASKED)}
+    fields, secret = typed(rng, [rule], "Four numbers")
     return challenge(NAME, "lines that cross", sheet.png(), fields, secret)
 
 

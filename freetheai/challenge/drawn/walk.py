@@ -14,7 +14,7 @@ from freetheai.challenge.wording import say
 
 NAME = "walk"
 _COLUMNS, _ROWS = 6, 3
-_STEPS = 4
+_STEPS = 5
 _WAYS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 _TASK = "[Start|Begin] at the letter in the ring, [go|walk] as the arrows say."
 _ANSWER = "[Write|Type] all the letters you [meet|come to], the first one too."
@@ -23,7 +23,7 @@ Cell = tuple[int, int]
 
 
 def draw(rng: Random) -> Challenge:
-    """A field, a walk of four steps, and one line to type its five letters."""
+    """A field, a walk of five steps, and one line to type its six letters."""
     letters = rng.sample(LETTERS, _COLUMNS * _ROWS)
     walks = _walks()
     cells = rng.choice(walks)
@@ -41,7 +41,7 @@ def draw(rng: Random) -> Challenge:
         if (column, row) == cells[0]:
             sheet.ring(at, 40, 5)
     right = "".join(letters[row * _COLUMNS + column] for column, row in cells)
-    fields, secret = typed(rng, [{"rule": "letters", "right": right, "of": len(walks)}], "Five letters")
+    fields, secret = typed(rng, [{"rule": "letters", "right": right, "of": len(walks)}], "Six letters")
     return challenge(NAME, "letters and arrows", sheet.png(), fields, secret)
 
 
