@@ -34,7 +34,8 @@ def codex(clients: Clients, program: Program, key: str, alias: str, prompt: str)
         f'model = "{alias}"\nmodel_provider = "gateway"\nmodel_context_window = 200000\n[model_providers.gateway]\n'
         f'name = "Gateway"\nbase_url = "{program.base_url}"\nenv_key = "GATEWAY_KEY"\nwire_api = "responses"\n'
     )
-    command = [clients.program("codex"), "exec", "--skip-git-repo-check", prompt]
+    # Its sandbox depends on what else is installed; what it runs here is what the test says.
+    command = [clients.program("codex"), "exec", "--skip-git-repo-check", "--sandbox", "danger-full-access", prompt]
     done = clients.run(command, CODEX_HOME=str(home), GATEWAY_KEY=key)
     return done.stdout + done.stderr
 
