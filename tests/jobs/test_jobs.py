@@ -8,7 +8,7 @@ from datetime import timedelta
 import pymongo
 import pytest
 
-from fakes.upstream import Cut, Gate, Reply, ScriptedUpstream, ShortError, Silent, json_reply
+from fakes.upstream import Cut, Delay, Gate, Reply, ScriptedUpstream, ShortError, Silent, json_reply
 from freetheai import errors, ids, jobs
 from freetheai.config import ProviderSettings, TimeoutSettings
 from freetheai.config.secret import Secret
@@ -182,7 +182,9 @@ async def test_however_many_ask_the_provider_is_asked_once_until_the_answer_is_o
 async def test_a_large_answer_serves_those_who_wait_and_is_not_kept(open_house, monkeypatch):
     async with open_house() as house:
         monkeypatch.setattr(jobs, "FRESH_S", 60.0)
-        house.provider.script = json_reply({"data": [{"b64_json": "A" * jobs.MAX_KEPT_BYTES}]})
+        reply = json_reply({"data": [{"b64_json": "A" * jobs.MAX_KEPT_BYTES}]})
+        # All five wait by then.
+        house.provider.script = dataclasses.replace(reply, parts=[Delay(0.5), *reply.parts])
         job = await house.job(kind="image")
         polls = await asyncio.gather(*(house.poll(job) for _ in range(5)))
         assert house.provider.request_count == 1

@@ -8,6 +8,10 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Final
+
+# A machine whose disk is busy takes its time.
+_UP_WITHIN_S: Final = 30.0
 
 
 def find_redis_server() -> str:
@@ -29,6 +33,7 @@ class RedisServer:
         self._options = options
         self._configuration = [str(configuration)] if configuration else []
         self._process: subprocess.Popen[bytes] | None = None
+        self._has_started = False
 
     @property
     def url(self) -> str:
@@ -39,6 +44,15 @@ class RedisServer:
         return self.directory / "redis.sock"
 
     def start(self) -> None:
+        """Start it and wait until it answers; at first, should somebody have taken its port meanwhile, on another."""
+        while not self._launch():
+            assert not self._has_started, "redis-server ended at once"
+            self._has_started = True
+            self.port = _free_port()
+        self._has_started = True
+
+    def _launch(self) -> bool:
+        """Whether it came up; False: it ended."""
         self._process = subprocess.Popen(
             [
                 find_redis_server(),
@@ -49,7 +63,7 @@ class RedisServer:
             ],
             stdout=subprocess.DEVNULL,
         )
-        self._wait()
+        return self._wait()
 
     def stop(self) -> None:
         """Kill it as a crash would."""
@@ -82,13 +96,17 @@ class RedisServer:
             connection.sendall("".join(pieces).encode())
             return connection.recv(1 << 20)
 
-    def _wait(self) -> None:
-        for _ in range(500):
+    def _wait(self) -> bool:
+        assert self._process is not None
+        deadline_s = time.monotonic() + _UP_WITHIN_S
+        while time.monotonic() < deadline_s:
             try:
                 if not self.command("PING").startswith(b"-LOADING"):
-                    return
+                    return True
             except OSError:
                 pass
+            if self._process.poll() is not None:
+                return False
             time.sleep(0.01)
         raise AssertionError("redis-server did not start")
 
