@@ -13,28 +13,12 @@ from freetheai.live import Live
 from freetheai.log import RequestRecord
 from freetheai.store.usage import UsageDocument, UsageStore
 from support.stores import a_user, open_store
+from support.usage_rows import usage_row
 
 
 def a_row(hours_ago: float, user: str, **fields: Any) -> UsageDocument:
-    row = UsageDocument(
-        at=clock.utc_now() - timedelta(hours=hours_ago),
-        user_id=user,
-        key_prefix="fta_abcdef",
-        client="codex",
-        route="/v1/chat/completions",
-        alias="opc/one",
-        status=200,
-        type="",
-        error_id="",
-        is_success=True,
-        ttfb_ms=None,
-        duration_ms=100.0,
-        input_tokens=10,
-        output_tokens=5,
-        cached_tokens=1,
-    )
-    row.update(fields)  # type: ignore[typeddict-item]
-    return row
+    told = {"client": "codex", "input_tokens": 10, "output_tokens": 5, "cached_tokens": 1, **fields}
+    return usage_row(clock.utc_now() - timedelta(hours=hours_ago), user, **told)
 
 
 REFUSED = {"is_success": False, "status": 429, "type": "rate_limit_error", "input_tokens": 0,

@@ -12,6 +12,7 @@ import pytest
 
 from fakes.model import ScriptedModel, Turn
 from fakes.upstream import ScriptedUpstream
+from support.four_formats import ALIASES, four_providers
 from support.house_fixtures import upstream
 from support.installed import Clients
 from support.mongo_server import new_database, shared_server
@@ -19,9 +20,6 @@ from support.program import Program
 from support.redis_server import RedisServer
 
 __all__ = ["upstream"]
-
-FORMATS = {"chat": "openai", "messages": "anthropic", "responses": "openai", "gemini": "gemini"}
-ALIASES = [f"{name}/one" for name in FORMATS]
 
 
 @pytest.fixture
@@ -48,22 +46,11 @@ def program(tmp_path_factory: pytest.TempPathFactory, upstream: ScriptedUpstream
     redis.start()
     database = new_database()
     tier = {"level": 1, "minimum_invites": 0, "rate_limit_per_minute": 10000, "concurrency_limit": 100}
-    providers = {
-        f"providers.{name}": {
-            "adapter": family,
-            "base_url": f"{upstream.url}/v1beta" if name == "gemini" else f"{upstream.url}/v1",
-            "formats": [name],
-            "api_keys": ["sk-upstream-secret"],
-            "cooldown_seconds": 0,
-            "error_threshold": 1000000,
-        }
-        for name, family in FORMATS.items()
-    }
     sections = {
         "mongodb": {"url": shared_server().url, "database": database},
         "redis": {"url": redis.url, "prefix": database[-16:]},
         "limits": {"daily_success_limit": 100000, "tiers": [tier]},
-        **providers,
+        **four_providers(upstream.url),
     }
     models = [
         {"id": alias, "upstream_model": "model-1", "context_window": 200000, "supports_tools": True}

@@ -11,10 +11,10 @@ import pytest
 
 from fakes.model import Heard, ScriptedModel, Turn, refusal
 from fakes.replies import Part
+from support.four_formats import ALIASES
 from support.installed import Clients
 from support.program import Program
 
-ALIASES = ["chat/one", "messages/one", "responses/one", "gemini/one"]
 ASKED = "What does note.txt say?"
 WRONG_KEY = "fta_17I7MNO3SNg9sXPKXHQUkCkBFeQb4fzPQ84b2Pyx"
 Agent = Callable[[Clients, Program, str, str, str], str]

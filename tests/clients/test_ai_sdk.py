@@ -4,11 +4,11 @@ import orjson
 import pytest
 
 from fakes.model import Heard, ScriptedModel, Turn
+from support.four_formats import ALIASES
 from support.installed import Clients
 from support.node import node_program
 from support.program import Program
 
-ALIASES = ["chat/one", "messages/one", "responses/one", "gemini/one"]
 PACKAGES = {
     "chat": ("@ai-sdk/openai-compatible", "createOpenAICompatible", "maker(alias)"),
     "messages": ("@ai-sdk/anthropic", "createAnthropic", "maker(alias)"),

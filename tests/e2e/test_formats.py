@@ -26,6 +26,7 @@ from fakes.upstream import (
     stream,
 )
 from support.citing import answer
+from support.four_formats import ALIASES, four_providers
 from support.mongo_server import new_database, shared_server
 from support.node import NODE_FOLDER, node_program
 from support.program import Program
@@ -204,23 +205,11 @@ def program(
         "daily_success_limit": 100000,
         "tiers": [{"level": 1, "minimum_invites": 0, "rate_limit_per_minute": 10000, "concurrency_limit": 100}],
     }
-    families = {"chat": "openai", "messages": "anthropic", "responses": "openai", "gemini": "gemini"}
-    providers = {
-        f"providers.{name}": {
-            "adapter": family,
-            "base_url": f"{upstream.url}/v1beta" if name == "gemini" else f"{upstream.url}/v1",
-            "formats": [name],
-            "api_keys": ["sk-upstream-secret"],
-            "cooldown_seconds": 0,
-            "error_threshold": 1000000,
-        }
-        for name, family in families.items()
-    }
     sections = {
         "mongodb": {"url": shared_server().url, "database": database},
         "redis": {"url": redis_server.url, "prefix": database[-16:]},
         "limits": limits,
-        **providers,
+        **four_providers(upstream.url),
     }
     models = [
         {"id": f"{name}/one", "upstream_model": "model-1", "max_output_tokens": 4096, "supports_tools": True}
@@ -249,7 +238,6 @@ def anthropic_client(program: Program, key: str) -> Iterator[Anthropic]:
         yield client
 
 
-ALIASES = [f"{name}/one" for name in FORMATS]
 HELLO: list[Any] = [{"role": "user", "content": "Say hello."}]
 CHAT_TOOLS: list[Any] = [{"type": "function", "function": {"name": "weather", "parameters": TOOL}}]
 FLAT_TOOLS: list[Any] = [{"type": "function", "name": "weather", "parameters": TOOL}]

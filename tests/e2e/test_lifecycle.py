@@ -15,6 +15,7 @@ from support.http_client import RawClient
 from support.mongo_server import new_database, shared_server
 from support.program import Program
 from support.redis_server import RedisServer
+from support.waiting import wait_until
 
 CHAT: dict[str, Any] = {"model": "fake/one", "messages": [{"role": "user", "content": "Hi"}]}
 MODELS = [{"id": "fake/one", "upstream_model": "model-1"}, {"id": "fake/two", "upstream_model": "model-1"}]
@@ -53,13 +54,6 @@ def make_program(
 def ask(program: Program, key: str, **changes: Any) -> httpx2.Response:
     headers = {"Authorization": f"Bearer {key}"}
     return httpx2.post(f"{program.base_url}/chat/completions", json={**CHAT, **changes}, headers=headers, timeout=20)
-
-
-def wait_until(holds: Callable[[], bool], timeout_s: float) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "never became true"
-        time.sleep(0.02)
 
 
 def open_gate(gate: Gate) -> None:

@@ -1,7 +1,7 @@
 """Streams through the whole program, whatever the provider or the client does; afterwards no lease is left."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -26,6 +26,7 @@ from fakes.upstream import (
 from support.http_client import RawClient
 from support.program import Program
 from support.stream_rules import RequestFacts, check_chat_stream
+from support.waiting import patient
 
 CHAT: dict[str, Any] = {"model": "fake/one", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
 ERROR_END = b"data: [DONE]\n\n"
@@ -37,11 +38,7 @@ def no_lease_is_left(program: Program) -> Iterator[None]:
     wait_until(lambda: program.leases() == 0)
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "never became true"
-        time.sleep(0.02)
+wait_until = patient(10.0)
 
 
 def check_chat(body: bytes, alias: str = "fake/one") -> None:

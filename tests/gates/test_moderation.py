@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from fakes.upstream import Gate, Reply, ScriptedUpstream, ShortError, chat_strea
 from support.http_client import RawClient
 from support.members import Members
 from support.program import Program
+from support.waiting import patient
 
 ENDLESS, TRAP = "(a+)+$", "a" * 30_000 + "!"
 LIMITS = {
@@ -35,11 +36,7 @@ BODY = {"model": "fake/one", "messages": [{"role": "user", "content": "Hi"}]}
 BLOCKED, CLEAN, AWAY = (400, "content_policy_violation"), (200, ""), (503, "server_error")
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "never became true"
-        time.sleep(0.05)
+wait_until = patient(10.0)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from support.members import Members
 from support.mongo_server import MongoServer
 from support.program import Program
 from support.redis_server import RedisServer
+from support.waiting import patient
 
 CHAT: dict[str, Any] = {"model": "fake/one", "messages": [{"role": "user", "content": "Hi"}]}
 LIMITS = {
@@ -59,11 +60,7 @@ def outcome(answer: httpx2.Response) -> tuple[int, str]:
     return answer.status_code, "" if is_stream else answer.json().get("error", {}).get("type", "")
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "never became true"
-        time.sleep(0.05)
+wait_until = patient(20.0)
 
 
 def begin_stream(program: Program, upstream: ScriptedUpstream, key: str) -> tuple[RawClient, Gate]:

@@ -4,7 +4,6 @@ import itertools
 import signal
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -29,6 +28,7 @@ from fakes.upstream import (
 from support.http_client import RawClient
 from support.members import Members
 from support.program import Program
+from support.waiting import patient
 
 CHAT: dict[str, Any] = {"model": "fake/one", "messages": [{"role": "user", "content": "Hi"}]}
 LIMIT = 10
@@ -59,11 +59,7 @@ def two(make_program: Any, upstream: ScriptedUpstream) -> Two:
     return first, second, members
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 15.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "never became true"
-        time.sleep(0.02)
+wait_until = patient(15.0)
 
 
 def ask(program: Program, key: str, **fields: Any) -> httpx2.Response:

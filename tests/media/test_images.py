@@ -1,8 +1,7 @@
 """Images through the whole program: the unmodified OpenAI SDK, forms, fallbacks, jobs, and what counts."""
 
 import base64
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -23,9 +22,19 @@ from fakes.upstream import (
 from freetheai import clock
 from freetheai.wire.multipart import FormReader, boundary_of
 from support.http_client import RawClient
-from support.media_program import fresh_scripts, house, make_program, new_member, redis_server, spare, upstream
+from support.media_program import (
+    fresh_scripts,
+    house,
+    last_line,
+    make_program,
+    new_member,
+    redis_server,
+    spare,
+    upstream,
+)
 from support.members import Members
 from support.program import Program
+from support.waiting import patient
 
 __all__ = ["fresh_scripts", "house", "make_program", "redis_server", "spare", "upstream"]
 
@@ -56,21 +65,7 @@ def get(program: Program, key: str, request_id: str) -> httpx2.Response:
     return httpx2.get(url, headers={"x-api-key": key}, timeout=20)
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 15.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "never became true"
-        time.sleep(0.02)
-
-
-def last_line(program: Program, user_id: str) -> dict[str, Any]:
-    """The log line of the member's last request, once it is there."""
-
-    def lines() -> list[dict[str, Any]]:
-        return [line for line in program.request_lines() if line.get("user_id") == user_id]
-
-    wait_until(lambda: bool(lines()))
-    return lines()[-1]
+wait_until = patient(15.0)
 
 
 # -- plain

@@ -1,7 +1,6 @@
 """Images piece by piece through the whole program, as the unmodified OpenAI SDK sees them."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -10,9 +9,19 @@ import pytest
 from openai import OpenAI
 
 from fakes.upstream import Cut, Delay, ScriptedUpstream, ShortError, json_reply, named_sse, stream
-from support.media_program import fresh_scripts, house, make_program, new_member, redis_server, spare, upstream
+from support.media_program import (
+    fresh_scripts,
+    house,
+    last_line,
+    make_program,
+    new_member,
+    redis_server,
+    spare,
+    upstream,
+)
 from support.members import Members
 from support.program import Program
+from support.waiting import patient
 
 __all__ = ["fresh_scripts", "house", "make_program", "redis_server", "spare", "upstream"]
 
@@ -36,21 +45,7 @@ def client(house: House, member: tuple[str, str]) -> Iterator[OpenAI]:
         yield client
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 15.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "never became true"
-        time.sleep(0.02)
-
-
-def last_line(program: Program, user_id: str) -> dict[str, Any]:
-    """The log line of the member's last request, once it is there."""
-
-    def lines() -> list[dict[str, Any]]:
-        return [line for line in program.request_lines() if line.get("user_id") == user_id]
-
-    wait_until(lambda: bool(lines()))
-    return lines()[-1]
+wait_until = patient(15.0)
 
 
 def post(program: Program, key: str, path: str = "images/generations", **options: Any) -> httpx2.Response:

@@ -1,7 +1,6 @@
 """The distributed engines, configured by URL alone: a Redis Cluster of three and a MongoDB replica set of three."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -13,6 +12,7 @@ from support.program import Program
 from support.redis_server import RedisServer
 from support.replica_set import ReplicaSet
 from support.steady_load import SteadyLoad
+from support.waiting import wait_until
 
 CHAT: dict[str, Any] = {"model": "fake/one", "messages": [{"role": "user", "content": "Hi"}]}
 SLOTS = 16384
@@ -65,13 +65,6 @@ def programs(
         program.ask_to_stop()
     for program in made:
         program.stop()
-
-
-def wait_until(holds: Callable[[], bool], timeout_s: float) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "never became true"
-        time.sleep(0.05)
 
 
 def ask(program: Program, key: str) -> tuple[int, str]:

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -15,19 +14,13 @@ from support.http_client import RawClient
 from support.members import Members
 from support.program import Program
 from support.steady_load import SteadyLoad
+from support.waiting import wait_until
 
 CHAT: dict[str, Any] = {"model": "fake/one", "messages": [{"role": "user", "content": "Hi"}]}
 LONG_CHAT = {**CHAT, "stream": True, "messages": [{"role": "user", "content": LONG}]}
 
 MINUTE = 1000
 TIER = {"level": 1, "minimum_invites": 0, "rate_limit_per_minute": MINUTE, "concurrency_limit": 500}
-
-
-def wait_until(holds: Callable[[], bool], timeout_s: float) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "never became true"
-        time.sleep(0.02)
 
 
 def ask(program: Program, key: str) -> tuple[int, str]:

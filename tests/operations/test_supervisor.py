@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from support.members import Members
 from support.mongo_server import shared_server
 from support.program import Program, free_port
 from support.steady_load import SteadyLoad
+from support.waiting import wait_until
 
 CHAT: dict[str, Any] = {"model": "fake/one", "stream": True, "messages": [{"role": "user", "content": LONG}]}
 
@@ -98,13 +99,6 @@ class Supervised:
                 return bool(answer.status == 200)
         except OSError:
             return False
-
-
-def wait_until(holds: Callable[[], bool], timeout_s: float) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "never became true"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

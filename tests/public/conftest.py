@@ -1,6 +1,5 @@
 """Whole programs that answer the public data routes: real MongoDB and Redis, scripted providers behind them."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from support.mongo_fixtures import database, mongo
 from support.mongo_server import new_database, shared_server
 from support.program import Program
 from support.redis_server import RedisServer
+from support.waiting import WaitUntil, patient
 
 __all__ = ["database", "mongo"]
 
@@ -75,14 +75,6 @@ def make_program(
 
 
 @pytest.fixture
-def wait_until() -> Callable[[Callable[[], Any]], Any]:
+def wait_until() -> WaitUntil:
     """Wait until something holds and return it; in vain is a failure."""
-
-    def wait(holds: Callable[[], Any], timeout_s: float = 15.0) -> Any:
-        deadline_s = time.monotonic() + timeout_s
-        while not (value := holds()):
-            assert time.monotonic() < deadline_s, "never became true"
-            time.sleep(0.05)
-        return value
-
-    return wait
+    return patient(15.0)

@@ -19,6 +19,7 @@ from support.mongo_server import shared_server
 from support.on_loop import eventually, on_loop
 from support.program import Program
 from support.stores import open_store
+from support.usage_rows import usage_row
 
 MODELS = [{"id": f"fake/m{number}"} for number in range(5)]
 MODELS += [{"id": "fake/hidden", "visibility": "hidden"}, {"id": "fake/off", "enabled": False}]
@@ -29,25 +30,7 @@ HOURS = {"24h": 24, "7d": 168, "30d": 720}
 
 
 def a_row(alias: str, user: str, at: datetime, **fields: Any) -> UsageDocument:
-    row = UsageDocument(
-        at=at,
-        user_id=user,
-        key_prefix="fta_abcdef",
-        client="curl",
-        route="/v1/chat/completions",
-        alias=alias,
-        status=200,
-        type="",
-        error_id="",
-        is_success=True,
-        ttfb_ms=None,
-        duration_ms=100.0,
-        input_tokens=1,
-        output_tokens=1,
-        cached_tokens=0,
-    )
-    row.update(fields)  # type: ignore[typeddict-item]
-    return row
+    return usage_row(at, user, alias=alias, **fields)
 
 
 def make_rows(now: datetime) -> list[UsageDocument]:

@@ -1,7 +1,5 @@
 """What tests of staff commands share: someone who is staff, a command sent past the client, and the audit."""
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pymongo
@@ -10,6 +8,7 @@ from discord_server.command_rules import GROUP, SUBCOMMAND
 from discord_server.control import Answer, DiscordServer, Person
 from discord_server.interactions import COMMAND
 from support.program import Program
+from support.waiting import patient
 
 
 def add_staff(server: DiscordServer, name: str = "mod") -> Person:
@@ -49,10 +48,4 @@ def audit_of(program: Program, target: str) -> list[dict[str, Any]]:
         return list(found)
 
 
-def wait_until(holds: Callable[[], Any], timeout_s: float = 20.0) -> Any:
-    """What ``holds`` returns once it is true of anything."""
-    deadline_s = time.monotonic() + timeout_s
-    while not (found := holds()):
-        assert time.monotonic() < deadline_s, "never became true"
-        time.sleep(0.03)
-    return found
+wait_until = patient(20.0)

@@ -1,12 +1,11 @@
 """One member of a running program who asks for media."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from fakes.upstream import Gate, ScriptedUpstream
 from support.members import Members
 from support.program import Program
+from support.waiting import patient
 
 
 @dataclass
@@ -32,11 +31,7 @@ class Member:
         return self.members.counters(self.user_id)[2]
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "never became true"
-        time.sleep(0.02)
+wait_until = patient(10.0)
 
 
 def open_gate(upstream: ScriptedUpstream, gate: Gate) -> None:

@@ -12,6 +12,7 @@ from support.members import Members
 from support.mongo_server import new_database, shared_server
 from support.program import Program
 from support.redis_server import RedisServer
+from support.waiting import wait_until
 
 __all__ = ["redis_server", "spare", "upstream"]
 
@@ -115,3 +116,13 @@ def provider(adapter: str, server: ScriptedUpstream, *keys: str) -> dict[str, An
         "error_threshold": 1000000,
         "timeouts": {"connect": 2, "first_byte": 1, "idle": 1, "total": 30},
     }
+
+
+def last_line(program: Program, user_id: str) -> dict[str, Any]:
+    """The log line of the member's last request, once it is there."""
+
+    def lines() -> list[dict[str, Any]]:
+        return [line for line in program.request_lines() if line.get("user_id") == user_id]
+
+    wait_until(lambda: bool(lines()), 15.0)
+    return lines()[-1]

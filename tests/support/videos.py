@@ -1,13 +1,13 @@
 """Videos as their clients ask for them: the requests, and a scripted provider's answers."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import httpx2
 
 from fakes.upstream import ScriptedUpstream, json_reply
 from support.program import Program
+from support.waiting import patient
 
 ASK = {
     "model": "xai/video",
@@ -50,8 +50,4 @@ def fetch(program: Program, key: str, request_id: str, timeout_s: float = 15.0) 
         time.sleep(0.1)
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 15.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "never became true"
-        time.sleep(0.02)
+wait_until = patient(15.0)
